@@ -1,0 +1,62 @@
+# Two commands do all the set-up and their job: make reproduce, make test. `make help` lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Set by some shells and editors; it would lead uv and mypy to another environment.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.PHONY: help reproduce test lint check-lock bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
+	@dvc repro
+	@echo && dvc metrics show && echo
+	@echo "report:  reports/README.md"
+	@echo "figures: reports/figures/MODEL/*.png"
+	@echo "metrics: reports/metrics/MODEL.json"
+
+test: $(READY) ## run the tests
+	@python -m pytest
+
+lint: $(READY) ## check style (ruff) and types (mypy)
+	@ruff check . && ruff format --check . && mypy
+
+check-lock: $(READY) ## fail when dvc.lock and reports do not match code and params
+	@python .ci/check_lock.py
+
+bench: $(READY) ## time training against the notebook's own loop, on this machine
+	@python benchmarks/bench.py
+
+lock: $(READY) ## choose package versions anew for requirements.txt, hashes and no addresses
+	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --all-extras \
+	    pyproject.toml --output-file requirements.txt
+	@echo "requirements.txt made anew; make test installs and tries it"
+
+clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
+	@rm -rf $(VENV) data models checkpoints dvc_plots .mypy_cache .pytest_cache .ruff_cache \
+	    .hypothesis src/*.egg-info
+	@find src stages tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): requirements.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || \
+	    { echo "error: $(PYTHON) not found: Python 3.11 or newer is needed" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: \
+	$$($(PYTHON) --version) is too old: Python 3.11 or newer is needed (make PYTHON=python3.12)" \
+	    >&2; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	    echo "error: $(PYTHON) -m venv failed: see above" >&2; exit 1; }
+	@command -v uv >/dev/null || $(VENV)/bin/python -m pip install --quiet \
+	    --disable-pip-version-check uv || { echo "error: uv could not be installed: is there a \
+	network, and does pip reach its package index?" >&2; exit 1; }
+	@uv pip sync --python $(VENV)/bin/python requirements.txt || { echo "error: the packages of \
+	requirements.txt could not be installed: see above; is there a network?" >&2; exit 1; }
+	@uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
+	@touch $@

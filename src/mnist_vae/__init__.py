@@ -1,0 +1,1 @@
+"""Variational autoencoders on MNIST, trained, measured and drawn."""

@@ -1,0 +1,178 @@
+"""Files between stages: written whole or not at all, checked when read.
+
+Arrays travel as safetensors (nothing in them can run code, and their size bounds what a reader
+allocates), tables as CSV, metrics as JSON. Each array file carries what it is, which model it
+belongs to and a digest of its contents, so that a damaged or misplaced file is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError, safe_open
+
+from mnist_vae.errors import InputError
+
+Arrays = dict[str, np.ndarray]
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``, put in its place only when the block succeeds.
+
+    The temporary name is fixed, so that what a killed process left is overwritten by the next.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Publish ``data`` at ``path`` atomically; raises OSError that names ``path``."""
+    with replacing(path) as part:
+        part.write_bytes(data)
+
+
+def write_arrays(path: Path, what: str, arrays: Mapping[str, np.ndarray], **about: Any) -> None:
+    """Save named arrays, with what they are and JSON-able facts about them, as safetensors."""
+    solid = {
+        name: np.asarray(array, array.dtype.newbyteorder("="), order="C")
+        for name, array in sorted(arrays.items())
+    }
+    header = json.dumps({"what": what, "about": about}, sort_keys=True)
+    metadata = {"mnist_vae": json.dumps([header, _digest(header, solid)])}
+    # One metadata value alone: safetensors writes several in an order that varies.
+    write_bytes(path, safetensors.numpy.save(solid, metadata))
+
+
+def read_arrays(
+    path: Path, what: str, *names: str, **expected: Any
+) -> tuple[Arrays, dict[str, Any]]:
+    """Load the arrays of a file that ``write_arrays`` made, and the facts about them.
+
+    ``names`` are arrays that must be there; ``expected`` are facts that must hold, for example
+    ``model="vae16"``. Raises InputError when the file is missing, damaged or something else.
+    """
+    _check_there(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header, digest = json.loads((file.metadata() or {})["mnist_vae"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        intact = _digest(header, arrays) == digest
+        found, about = json.loads(header)["what"], json.loads(header)["about"]
+    except (
+        SafetensorError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        OSError,
+    ):
+        raise InputError(
+            f"{path}: damaged, or not a file of this project's {what}{_AGAIN}"
+        ) from None
+    if not intact:
+        raise InputError(f"{path}: damaged, its contents do not match their digest{_AGAIN}")
+    if found != what:
+        raise InputError(f"{path}: holds {found}, must hold {what}{_AGAIN}")
+    for key, value in expected.items():
+        if about.get(key) != value:
+            raise InputError(
+                f"{path}: made for {key} {about.get(key)!r}, must be {value!r}{_AGAIN}"
+            )
+    if missing := [name for name in names if name not in arrays]:
+        raise InputError(f"{path}: lacks {', '.join(missing)}{_AGAIN}")
+    return arrays, about
+
+
+_AGAIN = "; delete it and run `dvc repro`"
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Publish a mapping of finite numbers, text and mappings as indented JSON."""
+    write_bytes(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises InputError naming the file when it is anything else."""
+    try:
+        value = json.loads(_text(path), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: damaged, not valid JSON{_AGAIN}") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: must hold a JSON object{_AGAIN}")
+    return value
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
+    """Publish rows, all with the same keys, as CSV with a header."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, text.getvalue().encode())
+
+
+def read_table(path: Path, *columns: str) -> dict[str, np.ndarray]:
+    """Read a CSV of numbers into one float64 array [rows] for each of ``columns``."""
+    try:
+        rows = list(csv.DictReader(io.StringIO(_text(path)), strict=True))
+        table = {c: np.array([float(row[c]) for row in rows]) for c in columns}
+    except (csv.Error, KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{path}: must be a CSV of numbers in {', '.join(columns)}{_AGAIN}"
+        ) from None
+    if not rows or not all(math.isfinite(v) for column in table.values() for v in column):
+        raise InputError(f"{path}: must hold at least one row of finite numbers{_AGAIN}")
+    return table
+
+
+def _check_there(path: Path) -> None:
+    """Raise what is wrong with a path that cannot be opened; safetensors says too little."""
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; `dvc repro` makes it") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, must be a file") from None
+
+
+def _text(path: Path) -> str:
+    _check_there(path)
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: damaged, not text{_AGAIN}") from None
+
+
+def _digest(header: str, arrays: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256(header.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B") if array.size else b"")
+    return digest.hexdigest()

@@ -1,0 +1,63 @@
+"""Where a killed training goes on: checkpoints outside DVC's outputs, named by what decides them.
+
+DVC deletes a stage's outputs before it runs the stage, so what must survive a kill lies elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnist_vae import artifacts
+from mnist_vae.artifacts import Arrays
+from mnist_vae.errors import InputError
+
+KEPT = 2  # the newest, and one to fall back on if that one is damaged
+
+
+class Checkpoints:
+    """The newest states of one training, in a folder that several trainings share.
+
+    ``decides`` names everything that decides the result (params, data, code, versions, device): a
+    training that differs in any of it has another key, and never goes on from this one's state.
+    """
+
+    state: Arrays
+    """Of the newest intact checkpoint; empty where there is none."""
+    epochs: list[Any]
+    """What each epoch behind that state gave."""
+
+    def __init__(self, folder: Path, name: str, decides: Mapping[str, Any]) -> None:
+        key = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder, self.name, self.key = folder, name, f"{name}.{key}"
+        self.state, self.epochs = {}, []
+        for path in reversed(self._kept()):
+            try:
+                self.state, about = artifacts.read_arrays(path, "checkpoint", key=self.key)
+            except InputError as error:
+                print(f"checkpoint left out: {error}", flush=True)
+                path.unlink(missing_ok=True)
+            else:
+                self.epochs = about["epochs"]
+                print(f"going on after epoch {len(self.epochs)}, from {path}", flush=True)
+                break
+
+    def save(self, state: Arrays, epochs: Sequence[Any]) -> None:
+        """Keep a state after the last of ``epochs``, and drop all but the newest two."""
+        path = self.folder / f"{self.key}.{len(epochs):06d}.safetensors"
+        artifacts.write_arrays(path, "checkpoint", state, key=self.key, epochs=list(epochs))
+        for old in self._kept()[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove all checkpoints of this model, those of other settings and cut-off ones too."""
+        for path in [*self.folder.glob(f"{self.name}.*"), *self.folder.glob(f".{self.name}.*")]:
+            path.unlink(missing_ok=True)
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def _kept(self) -> list[Path]:
+        return sorted(self.folder.glob(f"{self.key}.*.safetensors"))

@@ -1,0 +1,50 @@
+"""Which device computes, and what it is good at."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from mnist_vae.errors import InputError
+
+VARIABLE = "MNIST_VAE_DEVICE"
+
+
+def pick() -> torch.device:
+    """CUDA where there is one, else Apple's MPS, else the CPU, unless the environment says which.
+
+    The device is no tracked parameter: it must not make results stale. Prints what it picked.
+    Raises InputError when ``MNIST_VAE_DEVICE`` names a device that is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    usable = [name for name, available in there.items() if available] + ["cpu"]
+    wanted = os.environ.get(VARIABLE) or usable[0]
+    if wanted.split(":")[0] not in usable:
+        raise InputError(f"{VARIABLE}: found {wanted!r}, this machine has {', '.join(usable)}")
+    try:
+        device = torch.device(wanted)
+        torch.zeros(1, device=device)
+    except RuntimeError:
+        raise InputError(f"{VARIABLE}: no device {wanted!r} on this machine") from None
+    print(f"device: {describe(device)}", flush=True)
+    return device
+
+
+def describe(device: torch.device) -> str:
+    """The device by name, as a person would say it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU (MPS)"
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 matrix products are done in hardware: slower than float32 where not."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False

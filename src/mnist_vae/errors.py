@@ -1,0 +1,69 @@
+"""The one error that a user is meant to read, and how a script ends with it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+
+class InputError(Exception):
+    """Something given to the project is wrong; the message is the one line its user reads.
+
+    It names the file or the key, what was found there and what is allowed.
+    """
+
+
+def argument(what: str) -> str:
+    """The one argument that a script takes, a name usable in paths; raises InputError."""
+    given = sys.argv[1:]
+    if len(given) != 1:
+        raise InputError(f"takes one argument, {what}; found {len(given)}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", given[0]):
+        raise InputError(f"{what}: found {given[0]!r}, must be letters, digits, _ and -")
+    return given[0]
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Call ``main`` and exit: 0 when it returns, else one line on stderr and a non-zero code.
+
+    A user's mistake, a full disk, a device out of memory and Ctrl-C end without a traceback;
+    anything else is a defect of the program and keeps its traceback.
+    """
+    script = os.path.basename(sys.argv[0])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        main()
+    except InputError as error:
+        line, code = str(error), 1
+    except KeyboardInterrupt:
+        line, code = "interrupted; nothing half-written is left, run it again to go on", 130
+    except OSError as error:
+        line, code = _describe(error), 1
+    except MemoryError as error:
+        line, code = f"out of memory: {str(error) or 'this stage needs more than there is'}", 1
+    except RuntimeError as error:
+        # Known by name and text, because this module must not import torch.
+        if type(error).__name__ != "OutOfMemoryError" and "can't allocate memory" not in str(error):
+            raise
+        line, code = f"the device is out of memory: {str(error).splitlines()[0]}", 1
+    else:
+        sys.exit(0)
+    with contextlib.suppress(OSError):  # a closed pipe or a full disk behind stdout
+        sys.stdout.flush()
+    print(f"{script}: error: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    sys.exit(code)
+
+
+def _describe(error: OSError) -> str:
+    where = error.filename or "a file"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{where}: the disk is full, nothing was published; free some space, run it again"
+    if error.errno == errno.EFBIG:
+        return f"{where}: larger than the file-size limit of this shell (ulimit -f)"
+    return f"{where}: {error.strerror or error}"

@@ -1,0 +1,99 @@
+"""Two-dimensional maps of latents: t-SNE and PCA."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, NamedTuple
+
+import numpy as np
+
+from mnist_vae.params import Range
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EmbedParams:
+    """How to fit the map: ``embed`` in params.yaml."""
+
+    perplexity: Annotated[float, Range(2, 1000)]
+    """Effective number of neighbours of each point."""
+    early_iterations: Annotated[int, Range(0, 10_000)]
+    """Iterations with exaggerated attraction, which form the clusters."""
+    iterations: Annotated[int, Range(0, 10_000)]
+    """Iterations after that."""
+    theta: Annotated[float, Range(0, 1)]
+    """Accuracy of the Barnes-Hut approximation: 0 is exact, larger is faster."""
+
+
+def project(
+    points: np.ndarray, others: np.ndarray, settings: EmbedParams, seed: int
+) -> tuple[dict[str, np.ndarray], str]:
+    """Maps of points [N, D] with others [M, D] laid onto them, and the name of the method.
+
+    ``map`` and ``class_map`` are t-SNE's, or the latent plane itself where D is 2; ``pca`` and
+    ``class_pca`` the two principal axes, ``explained_variance`` their parts of the variance. All
+    float32. A single latent dimension is drawn against a constant.
+    """
+    if points.shape[1] == 1:
+        points, others = (np.pad(p, ((0, 0), (0, 1))) for p in (points, others))
+    axes = pca(points)
+    if points.shape[1] == 2:
+        fitted, laid, method = points, others, "latent plane"
+    else:
+        (fitted, laid), method = tsne(points, others, settings, seed), "t-SNE"
+    maps = {
+        "map": fitted,
+        "class_map": laid,
+        "pca": axes.project(points),
+        "class_pca": axes.project(others),
+        "explained_variance": axes.explained,
+    }
+    return {name: np.asarray(array, np.float32) for name, array in maps.items()}, method
+
+
+class Pca(NamedTuple):
+    """A projection onto the two directions of largest variance."""
+
+    center: np.ndarray
+    """[D]"""
+    axes: np.ndarray
+    """[2, D], orthonormal, the largest component of each positive."""
+    explained: np.ndarray
+    """[2], parts of the total variance."""
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Coordinates [N, 2] of points [N, D]."""
+        return (points - self.center) @ self.axes.T
+
+
+def pca(points: np.ndarray) -> Pca:
+    """The two principal axes of points [N, D], D at least 2."""
+    center = points.mean(0, dtype=np.float64)
+    variance, axes = np.linalg.eigh(np.cov(points, rowvar=False))
+    axes = axes[:, ::-1].T[:2]
+    axes = axes * np.sign(np.take_along_axis(axes, np.abs(axes).argmax(1)[:, None], 1))
+    return Pca(center, axes, variance[::-1][:2] / variance.sum())
+
+
+def tsne(
+    points: np.ndarray, others: np.ndarray, settings: EmbedParams, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fit a t-SNE map [N, 2] to points [N, D] and lay others [M, D] onto it, [M, 2].
+
+    openTSNE (Poličar et al. 2024) with exact neighbours, starting from PCA so that the large-scale
+    layout means something (Kobak & Berens 2019). The others do not move the map.
+    """
+    from openTSNE import TSNE  # here, because it takes seconds and a 2-d model needs none
+
+    model = TSNE(
+        perplexity=min(settings.perplexity, (len(points) - 1) / 3),
+        early_exaggeration_iter=settings.early_iterations,
+        n_iter=settings.iterations,
+        theta=settings.theta,
+        neighbors="exact",
+        negative_gradient_method="bh",
+        initialization="pca",
+        random_state=seed,
+        n_jobs=2,
+    )
+    fitted = model.fit(points)
+    return np.asarray(fitted), np.asarray(fitted.transform(others))

@@ -1,0 +1,20 @@
+"""Fetch MNIST and check it against its pinned SHA-256. Usage: python stages/download.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mnist_vae import artifacts, errors, mnist, params
+
+
+def main() -> None:
+    (settings,) = params.load(("data", mnist.DataParams))
+    source, splits = mnist.fetch(settings)
+    for split, arrays in splits.items():
+        path = Path(f"data/mnist/{split}.safetensors")
+        artifacts.write_arrays(path, "images", arrays, split=split)
+        print(f"{path}: {len(arrays['labels'])} images from {source}")
+
+
+if __name__ == "__main__":
+    errors.run(main)

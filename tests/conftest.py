@@ -1,0 +1,35 @@
+"""What the tests share: how many examples hypothesis tries, and images to learn from."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+# Small tensors gain nothing from threads, and processes that share cores lose much by them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# HYPOTHESIS_PROFILE=fuzz looks long and anew; a plain run tries the same examples every time.
+settings.register_profile("quick", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("fuzz", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def make_blobs(count: int, seed: int) -> np.ndarray:
+    """Images, uint8 [count, 28, 28], of one round bright blob each, here and there."""
+    rng = np.random.default_rng(seed)
+    row, column = rng.uniform(8, 20, (2, count, 1, 1))
+    width = rng.uniform(2, 4, (count, 1, 1))
+    y, x = np.mgrid[:28, :28]
+    pixels = np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * width**2))
+    return np.rint(255 * pixels).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def blobs() -> np.ndarray:
+    """256 images, uint8 [256, 28, 28], that a small network can learn in seconds."""
+    images = make_blobs(256, seed=0)
+    images.setflags(write=False)
+    return images

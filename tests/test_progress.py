@@ -1,0 +1,81 @@
+"""What a person sees while a model trains: on a terminal and in a log."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import time
+
+import pytest
+
+from mnist_vae import progress
+from mnist_vae.training import Epoch
+
+EPOCHS = [Epoch(1, 50.25, 50.0, 25.0), Epoch(2, 7.0, 6.5, 50.0), Epoch(3, 6.125, 6.0, None)]
+
+
+class Terminal(io.StringIO):
+    """A text stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_epochs_pass_unchanged(monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal() if live else io.StringIO())
+    assert list(progress.follow(iter(EPOCHS), 3, 1000, "vae16")) == EPOCHS
+
+
+def test_epochs_pass_one_at_a_time() -> None:
+    started = []
+
+    def source():
+        for epoch in EPOCHS:
+            started.append(epoch.epoch)
+            yield epoch
+
+    follower = progress.follow(source(), 3, 1000, "vae16")
+    assert started == []
+    next(follower)
+    assert started == [1]
+    follower.close()
+
+
+def test_a_log_gets_a_line_an_epoch(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    list(progress.follow(EPOCHS, 3, 1000, "vae16"))
+    lines = capsys.readouterr().out.splitlines()
+    for line, epoch, loss in zip(lines, (1, 2, 3), ("50.250", "7.000", "6.125"), strict=True):
+        shape = rf"vae16: epoch {epoch}/3, loss {loss}, [\d,]+ images/s, \d+ s left"
+        assert re.fullmatch(shape, line)
+    assert lines[-1].endswith(" 0 s left")
+    assert sys.stderr.getvalue() == ""
+
+
+def test_a_terminal_gets_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    list(progress.follow(EPOCHS, 3, 1000, "vae16"))
+    assert capsys.readouterr().out == ""
+    last = sys.stderr.getvalue().split("\r")[-1]
+    assert "vae16: 100%" in last
+    assert "3/3" in last
+    assert "loss 6.125" in last
+
+
+def test_speed_and_time_left_of_a_training_that_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 0.0, 10.0, 14.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    list(progress.follow(EPOCHS, 5, 10_000, "vae16", done=1))
+    assert capsys.readouterr().out.splitlines() == [
+        "vae16: epoch 2/5, loss 7.000, 1,000 images/s, 30 s left",
+        "vae16: epoch 3/5, loss 6.125, 2,500 images/s, 14 s left",
+    ]

@@ -1,0 +1,239 @@
+"""The pipeline under DVC itself: a run on a small part of MNIST, what becomes stale, the gate."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from dvc.repo import Repo
+
+from mnist_vae import artifacts
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ("vae16", "vae2")
+EVERY = ("train", "encode", "embed", "evaluate", "draw")
+
+
+def of(*stages: str, models: tuple[str, ...] = MODELS) -> set[str]:
+    return {f"{stage}@{model}" for stage in stages for model in models}
+
+
+def run(folder: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path, "MNIST_VAE_DEVICE": "cpu", **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def edit(path: Path, change: Callable[[dict], None]) -> None:
+    tree = yaml.safe_load(path.read_text())
+    change(tree)
+    path.write_text(yaml.safe_dump(tree, sort_keys=False))
+
+
+def tracked_copy(target: Path) -> Path:
+    """What a clean clone of the working tree has: the files that Git tracks or would track."""
+    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    assert run(target, "git", "init", "-q").returncode == 0
+    return target
+
+
+def shrink(tree: dict) -> None:
+    """Two models, two epochs, few iterations."""
+    tree["models"] = {name: tree["models"][name] for name in MODELS}
+    tree["recipes"]["fast"]["epochs"] = 2
+    tree["embed"] |= {"early_iterations": 20, "iterations": 30}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with 400 + 300 real images, run to the end."""
+    copy = tracked_copy(tmp_path_factory.mktemp("small"))
+    shutil.rmtree(copy / "reports")
+    edit(copy / "params.yaml", shrink)
+    for split in ("train", "test"):
+        with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
+            path = copy / "data" / "mnist" / f"{split}.safetensors"
+            artifacts.write_arrays(path, "images", dict(arrays), split=split)
+    (copy / "dvc.lock").unlink(missing_ok=True)
+    # Take the small files for what the download stage wrote.
+    done = run(copy, "dvc", "commit", "--force", "download")
+    assert done.returncode == 0, done.stderr
+    done = run(copy, "dvc", "repro")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return copy
+
+
+def test_a_run_makes_every_output(small: Path) -> None:
+    for model in MODELS:
+        metrics = json.loads((small / f"reports/metrics/{model}.json").read_text())
+        assert metrics["epochs"] == 2
+        assert 0 < metrics["test"]["squared_error"] < 110  # the mean image alone gives 53 to 110
+        for figure in ("loss", "reconstructions", "latent_map", "interpolation", "prior_samples"):
+            png = small / f"reports/figures/{model}/{figure}.png"
+            assert png.read_bytes().startswith(b"\x89PNG")
+            assert f"figures/{model}/{figure}.png" in (small / "reports/README.md").read_text()
+    assert (small / "reports/figures/vae2/manifold.png").exists()
+    assert not (small / "reports/figures/vae16/manifold.png").exists()
+    assert not list(small.rglob("*.part"))
+
+
+def test_a_second_run_runs_nothing(small: Path) -> None:
+    done = run(small, "dvc", "repro")
+    assert done.returncode == 0
+    assert "Running stage" not in done.stdout
+    assert "up to date" in done.stdout + done.stderr
+
+
+def set_param(*keys: str, to: object) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        def assign(tree: dict) -> None:
+            for key in keys[:-1]:
+                tree = tree[key]
+            tree[keys[-1]] = to
+
+        edit(copy / "params.yaml", assign)
+
+    return change
+
+
+def touch_code(name: str) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        with (copy / name).open("a") as file:
+            file.write("# changed\n")
+
+    return change
+
+
+CHANGES = {
+    "a figure's colour": (
+        set_param("figures", "palette", to=[f"#{i}{i}{i}{i}{i}{i}" for i in range(10)]),
+        of("draw"),
+    ),
+    "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), of("embed")),
+    "one model's kl_weight": (
+        set_param("models", "vae2", "kl_weight", to=0.01),
+        {"train@vae2", "report"},
+    ),
+    "the recipe": (set_param("recipe", to="notebook"), {*of("train"), "report"}),
+    "the chosen recipe's epochs": (set_param("recipes", "fast", "epochs", to=3), of("train")),
+    "a recipe not chosen": (set_param("recipes", "notebook", "epochs", to=3), set()),
+    "the seed": (set_param("seed", to=1), of("train", "encode", "embed", "evaluate")),
+    "the sources": (set_param("data", "sources", to=["npm"]), {"download"}),
+    "the interpolation": (set_param("encode", "steps", to=5), of("encode")),
+    "objective.py": (touch_code("src/mnist_vae/objective.py"), of("train")),
+    "latent.py": (touch_code("src/mnist_vae/latent.py"), of("encode", "evaluate")),
+    "model.py": (touch_code("src/mnist_vae/model.py"), of("train", "encode", "evaluate")),
+    "figures.py": (touch_code("src/mnist_vae/figures.py"), of("draw")),
+    "artifacts.py": (
+        touch_code("src/mnist_vae/artifacts.py"),
+        {"download", *of(*EVERY), "report"},
+    ),
+    "a stage script": (touch_code("stages/embed.py"), of("embed")),
+    "README.md": (touch_code("README.md"), set()),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_makes_exactly_these_stages_stale(small: Path, name: str) -> None:
+    """Those that read what changed; the stages after them follow when those have run."""
+    change, stale = CHANGES[name]
+    kept = {path: path.read_bytes() for path in small.rglob("*") if path.suffix in {".py", ".yaml"}}
+    kept[small / "README.md"] = (small / "README.md").read_bytes()
+    try:
+        change(small)
+        with Repo(str(small)) as repo:
+            # Named by their path from the current folder, which is not the copy.
+            assert {name.rpartition(":")[2] for name in repo.status()} == stale
+    finally:
+        for path, data in kept.items():
+            path.write_bytes(data)
+
+
+# ---- The gate: a clean clone without data -------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tracked_copy(tmp_path_factory.mktemp("clone"))
+
+
+def gate(copy: Path) -> subprocess.CompletedProcess[str]:
+    return run(copy, sys.executable, ".ci/check_lock.py")
+
+
+def test_the_gate_passes_a_clone_in_order(clone: Path) -> None:
+    done = gate(clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def change_metric(copy: Path) -> None:
+    path = copy / "reports/metrics/vae16.json"
+    path.write_text(path.read_text().replace('"epochs": ', '"epochs": 1'))
+
+
+def drop_lock_entry(copy: Path) -> None:
+    edit(copy / "dvc.lock", lambda tree: tree["stages"].pop("encode@vae2"))
+
+
+def new_model(copy: Path) -> None:
+    edit(
+        copy / "params.yaml", lambda tree: tree["models"].update(vae8=dict(tree["models"]["vae2"]))
+    )
+
+
+PLANTED = {
+    "params": (set_param("models", "vae2", "kl_weight", to=0.01), ["train@vae2", "kl_weight"]),
+    "recipe": (set_param("recipe", to="notebook"), ["train@vae16", "recipes.notebook"]),
+    "module": (touch_code("src/mnist_vae/figures.py"), ["draw@vae16", "src/mnist_vae/figures.py"]),
+    "stage": (touch_code("stages/embed.py"), ["embed@vae16", "stages/embed.py"]),
+    "metric": (change_metric, ["evaluate@vae16", "reports/metrics/vae16.json"]),
+    "figure": (
+        lambda copy: (copy / "reports/figures/vae16/loss.png").write_bytes(b""),
+        ["draw@vae16", "reports/figures/vae16"],
+    ),
+    "page": (touch_code("reports/README.md"), ["report", "reports/README.md"]),
+    "lost figure": (
+        lambda copy: (copy / "reports/figures/vae16/loss.png").unlink(),
+        ["draw@vae16", "reports/figures/vae16"],
+    ),
+    "lock entry": (drop_lock_entry, ["encode@vae2"]),
+    "no lock": (lambda copy: (copy / "dvc.lock").unlink(), ["train@vae16"]),
+    "model": (new_model, ["train@vae8"]),
+    "pipeline": (lambda copy: (copy / "dvc.yaml").write_text("stages: ["), ["dvc.yaml"]),
+    "params key": (set_param("recipe", to="fats"), ["recipes.fats"]),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_gate_stops_a_planted_change(clone: Path, name: str) -> None:
+    change, named = PLANTED[name]
+    copied = [*clone.glob("*.*"), *clone.glob("reports/**/*.*"), *clone.glob("s*/**/*.py")]
+    kept = {path: path.read_bytes() for path in copied if path.is_file()}
+    try:
+        change(clone)
+        done = gate(clone)
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        for text in named:
+            assert text in done.stderr
+    finally:
+        for path, data in kept.items():
+            path.write_bytes(data)
