@@ -17,10 +17,10 @@ help: ## list the targets
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
 	@dvc repro
-	@echo && dvc metrics show && echo
-	@echo "report:  reports/README.md"
+	@echo && sed -n '/^|  |/,/^$$/p' reports/README.md
+	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
-	@echo "metrics: reports/metrics/MODEL.json"
+	@echo "metrics: reports/metrics/MODEL.json, all of them with: dvc metrics show"
 
 test: $(READY) ## run the tests
 	@python -m pytest

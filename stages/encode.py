@@ -1,4 +1,4 @@
-"""Encode the test images, and decode what the figures show. Usage: python stages/encode.py MODEL"""
+"""Encode all images, and decode what the figures show. Usage: python stages/encode.py MODEL"""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ def main() -> None:
     name = errors.argument("MODEL")
     settings, seed = params.load(("encode", latent.EncodeParams), ("seed", params.Seed))
     vae, _, about = model.load(Path(f"models/{name}.safetensors"), name)
-    data, _ = artifacts.read_arrays(
+    test, _ = artifacts.read_arrays(
         Path("data/mnist/test.safetensors"), "images", "images", "labels", split="test"
+    )
+    train, _ = artifacts.read_arrays(
+        Path("data/mnist/train.safetensors"), "images", "images", "labels", split="train"
     )
     vae.to(device.pick())
 
-    latents, images = latent.explore(vae, data["images"], data["labels"], settings, seed)
+    latents, images = latent.explore(vae, test["images"], test["labels"], settings, seed)
+    latents["train_mean"], _ = latent.encode(vae, train["images"])
+    latents["train_labels"] = train["labels"]
     facts = {"model": name, "kind": about["kind"], "epochs": about["epochs"]}
     artifacts.write_arrays(Path(f"data/latents/{name}.safetensors"), "latents", latents, **facts)
     artifacts.write_arrays(

@@ -4,24 +4,44 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_vae import artifacts, device, errors, evaluation, model, params
+from mnist_vae import artifacts, classifier, device, errors, evaluation, model, params
 
 
 def main() -> None:
     name = errors.argument("MODEL")
-    (seed,) = params.load(("seed", params.Seed))
+    how, seed = params.load(("evaluate", evaluation.EvaluateParams), ("seed", params.Seed))
     vae, settings, _ = model.load(Path(f"models/{name}.safetensors"), name)
+    network, _ = classifier.load(Path("data/classifier.safetensors"))
     latents, _ = artifacts.read_arrays(
-        Path(f"data/latents/{name}.safetensors"), "latents", "mean", model=name
+        Path(f"data/latents/{name}.safetensors"),
+        "latents",
+        "mean",
+        "labels",
+        "train_mean",
+        "train_labels",
+        model=name,
+    )
+    maps, _ = artifacts.read_arrays(
+        Path(f"data/maps/{name}.safetensors"), "maps", "map", "pca", model=name
     )
     data, _ = artifacts.read_arrays(
         Path("data/mnist/test.safetensors"), "images", "images", "labels", split="test"
     )
     columns = ["epoch", "loss", "squared_error", *(["kl"] if settings.kind == "vae" else [])]
     curve = artifacts.read_table(Path(f"reports/curves/{name}.csv"), *columns)
-    vae.to(device.pick())
+    where = device.pick()
 
-    measured = evaluation.measure(vae, latents, data["images"], curve, seed)
+    measured = evaluation.measure(
+        vae.to(where),
+        settings,
+        network.to(where),
+        latents,
+        maps,
+        data["images"],
+        curve,
+        how,
+        seed,
+    )
     artifacts.write_json(Path(f"reports/metrics/{name}.json"), measured)
 
 

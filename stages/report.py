@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mnist_vae import artifacts, errors, params, report
+from mnist_vae import artifacts, errors, figures, mnist, page, params, report
+
+PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
 
 def main() -> None:
-    recipe, models = params.load(("recipe", str), ("models", dict[str, object]))
+    models, recipe, chosen, seed, dpi = params.load(
+        ("models", dict[str, object]),
+        ("recipe", str),
+        ("recipes.${recipe}", dict[str, object]),
+        ("seed", params.Seed),
+        ("figures.dpi", int),
+    )
     measured = {name: artifacts.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
     curves = {
         name: artifacts.read_table(Path(f"reports/curves/{name}.csv"), "epoch", "loss")
         for name in models
     }
-    drawn = {f"{png.parent.name}/{png.stem}" for png in Path("reports/figures").glob("*/*.png")}
-    page = report.markdown(recipe, measured, drawn)
-    artifacts.write_bytes(Path("reports/README.md"), page.encode())
+    classifier = artifacts.read_json(Path("reports/classifier.json"))
+    plane = figures.png(figures.of_all_models(*report.points(measured)), dpi)
+    sizes = {report.RATE_DISTORTION: report.png_size("the plane", plane)} | {
+        path.relative_to("reports").as_posix(): report.png_size(str(path), path.read_bytes())
+        for path in sorted(Path("reports/figures").glob("*/*.png"))
+    }
+    settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed}
+    lock = Path("requirements.txt").read_text(encoding="utf-8")
+    facts = {
+        "Training images, SHA-256": mnist.FILES["train-images-idx3-ubyte"][1],
+        "Versions that requirements.txt pins": report.pinned(lock, *PACKAGES),
+    }
+    composed = report.compose(models, measured, sizes, classifier, settings, facts)
+
+    artifacts.write_bytes(Path("reports/rate_distortion.png"), plane)
+    artifacts.write_bytes(Path("reports/README.md"), page.markdown(composed).encode())
+    artifacts.write_bytes(Path("reports/index.html"), page.html_file(composed).encode())
     artifacts.write_table(Path("reports/curves.csv"), report.long_table(curves))
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from mnist_vae import artifacts, device, errors, model, params, progress, training
 
 
@@ -17,7 +15,7 @@ def main() -> None:
         ("seed", params.Seed),
     )
     data, _ = artifacts.read_arrays(Path("data/mnist/train.safetensors"), "images", "images")
-    images = torch.from_numpy(data["images"])[:, None].to(device.pick())
+    images = device.to_device(data["images"], device.pick())[:, None]
 
     vae = model.build(settings)
     seed = settings.pick_seed(seed)

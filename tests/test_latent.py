@@ -168,6 +168,42 @@ def test_the_plane_spans_all_but_the_outermost_means() -> None:
     assert y.tolist() == [990, 500, 10]
 
 
+# --- Traversals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variational", [True, False])
+@pytest.mark.parametrize("dim", [1, 3, 8, 20])
+def test_traversals_move_one_of_the_most_active_dimensions(
+    rng: np.random.Generator, dim: int, variational: bool
+) -> None:
+    spread = rng.permutation(np.linspace(0.1, 3, dim))
+    mean = (spread * rng.standard_normal((5000, dim))).astype(np.float32)
+    start = rng.standard_normal(dim, dtype=np.float32)
+    logvar = np.zeros_like(mean) if variational else None
+    dims, values, moved = latent.traverse(start, mean, logvar, 5)
+    assert dims.tolist() == np.argsort(-spread)[:8].tolist()
+    assert moved.shape == (min(8, dim), 5, dim)
+    assert moved.dtype == values.dtype == np.float32
+    for row, which in enumerate(dims):
+        for column, value in enumerate(values):
+            expected = start.copy()
+            expected[which] = value
+            np.testing.assert_array_equal(moved[row, column], expected)
+
+
+def test_activity_is_the_rate_and_not_the_spread_of_the_means(rng: np.random.Generator) -> None:
+    mean = (rng.standard_normal((5000, 2)) * [1.0, 1.5]).astype(np.float32)
+    logvar = np.tile(np.array([-9, 0], np.float32), (5000, 1))
+    assert latent.traverse(mean[0], mean, logvar, 3)[0].tolist() == [0, 1]
+    assert latent.traverse(mean[0], mean, None, 3)[0].tolist() == [1, 0]
+
+
+def test_traversals_span_where_the_images_are() -> None:
+    mean = np.stack([np.arange(101), 100.0 - np.arange(101)], 1).astype(np.float32)
+    _, values, _ = latent.traverse(mean[0], mean, None, 3)
+    np.testing.assert_allclose(values, [1, 50, 99], atol=0.02)
+
+
 # --- Bytes ----------------------------------------------------------------------------------------
 
 
@@ -188,7 +224,8 @@ def test_pixels_are_rounded(pixel: float, byte: int) -> None:
 
 # --- Everything together --------------------------------------------------------------------------
 
-BOTH = {"reconstructions", "class_digits", "interpolation", "originals"}
+TRAVERSALS = {"traversals", "traversal_dims", "traversal_values"}
+BOTH = {"reconstructions", "class_digits", "interpolation", "originals"} | TRAVERSALS
 PLANE = {"manifold", "manifold_x", "manifold_y"}
 
 
@@ -216,8 +253,9 @@ def test_what_a_model_is_asked_for(
         "interpolation": (5, 5, 28, 28),
         "prior_samples": (100, 28, 28),
         "manifold": (4, 4, 28, 28),
+        "traversals": (dim, 5, 28, 28),
     }
-    for name in drawn - {"manifold_x", "manifold_y"}:
+    for name in drawn & shapes.keys():
         assert pictures[name].shape == shapes[name]
         assert pictures[name].dtype == np.uint8
 
@@ -236,6 +274,18 @@ def test_the_corners_are_the_digits_asked_for(images: np.ndarray) -> None:
     for place, digit in (((-1, -1), 2), ((0, -1), 4), ((-1, 0), 5), ((0, 0), 6)):
         assert np.abs(grid[place] - digits[digit]).max() <= 1
     assert np.abs(digits[2] - digits[4]).max() > 1
+
+
+def test_traversals_start_from_the_first_class_of_the_interpolation(images: np.ndarray) -> None:
+    network = make_model()
+    found, pictures = latent.explore(network, images, LABELS, SETTINGS, seed=0)
+    means, _ = latent.class_posteriors(found["mean"], None, LABELS)
+    latents = np.tile(means[2], (4, 5, 1))
+    for row, dim in enumerate(pictures["traversal_dims"]):
+        latents[row, :, dim] = pictures["traversal_values"]
+    expected = latent.to_bytes(latent.decode(network, latents))
+    np.testing.assert_array_equal(pictures["traversals"], expected)
+    assert np.ptp(pictures["traversals"].astype(int), axis=1).max() > 1
 
 
 def test_an_autoencoders_class_latents_are_the_class_means(images: np.ndarray) -> None:

@@ -60,6 +60,8 @@ def shrink(tree: dict) -> None:
     tree["models"] = {name: tree["models"][name] for name in MODELS}
     tree["recipes"]["fast"]["epochs"] = 2
     tree["embed"] |= {"early_iterations": 20, "iterations": 30}
+    tree["classifier"]["epochs"] = 3
+    tree["evaluate"] |= {"samples": 2, "images": 20}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,9 @@ def test_a_run_makes_every_output(small: Path) -> None:
     for model in MODELS:
         metrics = json.loads((small / f"reports/metrics/{model}.json").read_text())
         assert metrics["epochs"] == 2
-        assert 0 < metrics["test"]["squared_error"] < 110  # the mean image alone gives 53 to 110
+        assert (
+            0 < metrics["distortion"]["squared_error"] < 110
+        )  # the mean image alone gives 53 to 110
         for figure in ("loss", "reconstructions", "latent_map", "interpolation", "prior_samples"):
             png = small / f"reports/figures/{model}/{figure}.png"
             assert png.read_bytes().startswith(b"\x89PNG")
@@ -133,18 +137,30 @@ CHANGES = {
         {"train@vae2", "report"},
     ),
     "the recipe": (set_param("recipe", to="notebook"), {*of("train"), "report"}),
-    "the chosen recipe's epochs": (set_param("recipes", "fast", "epochs", to=3), of("train")),
+    "the chosen recipe's epochs": (
+        set_param("recipes", "fast", "epochs", to=3),
+        {*of("train"), "report"},
+    ),
     "a recipe not chosen": (set_param("recipes", "notebook", "epochs", to=3), set()),
-    "the seed": (set_param("seed", to=1), of("train", "encode", "embed", "evaluate")),
+    "the seed": (
+        set_param("seed", to=1),
+        {"classify", *of("train", "encode", "embed", "evaluate"), "report"},
+    ),
     "the sources": (set_param("data", "sources", to=["npm"]), {"download"}),
     "the interpolation": (set_param("encode", "steps", to=5), of("encode")),
     "objective.py": (touch_code("src/mnist_vae/objective.py"), of("train")),
     "latent.py": (touch_code("src/mnist_vae/latent.py"), of("encode", "evaluate")),
     "model.py": (touch_code("src/mnist_vae/model.py"), of("train", "encode", "evaluate")),
-    "figures.py": (touch_code("src/mnist_vae/figures.py"), of("draw")),
+    "figures.py": (touch_code("src/mnist_vae/figures.py"), {*of("draw"), "report"}),
+    "optimizer.py": (
+        touch_code("src/mnist_vae/optimizer.py"),
+        {"classify", *of("train", "evaluate")},
+    ),
+    "audit.py": (touch_code("src/mnist_vae/audit.py"), {*of("evaluate"), "report"}),
+    "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify"}),
     "artifacts.py": (
         touch_code("src/mnist_vae/artifacts.py"),
-        {"download", *of(*EVERY), "report"},
+        {"download", "classify", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
     "README.md": (touch_code("README.md"), set()),
@@ -200,7 +216,10 @@ def new_model(copy: Path) -> None:
 
 
 PLANTED = {
-    "params": (set_param("models", "vae2", "kl_weight", to=0.01), ["train@vae2", "kl_weight"]),
+    "params": (
+        set_param("models", "vae2", "kl_weight", to=0.01),
+        ["train@vae2", "param models.vae2"],
+    ),
     "recipe": (set_param("recipe", to="notebook"), ["train@vae16", "recipes.notebook"]),
     "module": (touch_code("src/mnist_vae/figures.py"), ["draw@vae16", "src/mnist_vae/figures.py"]),
     "stage": (touch_code("stages/embed.py"), ["embed@vae16", "stages/embed.py"]),

@@ -215,9 +215,18 @@ def test_a_scale_is_a_factor_on_the_rate(images: Tensor) -> None:
     assert not same(scaled, whole)
 
 
+@pytest.mark.parametrize(("latent_dim", "peak"), [(1, 0.003), (2, 0.003), (3, 0.01)])
+def test_narrow_models_may_have_a_rate_of_their_own(latent_dim: int, peak: float) -> None:
+    recipe = dataclasses.replace(RECIPE, learning_rate_2d=0.003)
+    model = dataclasses.replace(VARIATIONAL, latent_dim=latent_dim)
+    assert recipe.peak(model) == peak
+    assert dataclasses.replace(recipe, learning_rate_2d=None).peak(model) == 0.01
+    assert recipe.peak(dataclasses.replace(model, learning_rate_scale=0.5)) == peak / 2
+
+
 @pytest.mark.parametrize("step", [0, 1, 50, 99])
 def test_a_constant_rate(step: int) -> None:
-    assert dataclasses.replace(RECIPE, schedule="constant").rate(step, 100) == 0.01
+    assert dataclasses.replace(RECIPE, schedule="constant").rate(step, 100) == 1
 
 
 @pytest.mark.parametrize(
@@ -232,7 +241,7 @@ def test_a_constant_rate(step: int) -> None:
 )
 def test_a_triangular_rate(warmup: float, steps: int, rates: list[float]) -> None:
     recipe = dataclasses.replace(RECIPE, warmup=warmup)
-    assert [recipe.rate(step, steps) / 0.01 for step in range(steps)] == pytest.approx(rates)
+    assert [recipe.rate(step, steps) for step in range(steps)] == pytest.approx(rates)
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.37, 1.0])
@@ -240,7 +249,7 @@ def test_a_triangular_rate(warmup: float, steps: int, rates: list[float]) -> Non
 def test_a_triangular_rate_goes_up_to_the_peak_and_down(warmup: float, steps: int) -> None:
     recipe = dataclasses.replace(RECIPE, warmup=warmup)
     rates = [recipe.rate(step, steps) for step in range(steps)]
-    assert all(0 < rate <= 0.01 for rate in rates)
+    assert all(0 < rate <= 1 for rate in rates)
     top = rates.index(max(rates))
     assert abs((top + 1) - warmup * (steps + 1)) <= 1 + 1e-9
     up, down = rates[: top + 1], rates[top:]
@@ -272,7 +281,12 @@ VALID = {
 )
 def test_recipes(change: dict[str, Any]) -> None:
     recipe = params.check(VALID | change, Recipe, "recipes.x")
-    assert dataclasses.asdict(recipe) == {"warmup": 0.2, "beta2": 0.999} | VALID | change
+    assert (
+        dataclasses.asdict(recipe)
+        == {"optimizer": "adam", "learning_rate_2d": None, "warmup": 0.2, "beta2": 0.999}
+        | VALID
+        | change
+    )
 
 
 @pytest.mark.parametrize(

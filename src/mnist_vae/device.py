@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 
+import numpy as np
 import torch
 
 from mnist_vae.errors import InputError
@@ -30,6 +31,11 @@ def pick() -> torch.device:
         raise InputError(f"{VARIABLE}: no device {wanted!r} on this machine") from None
     print(f"device: {describe(device)}", flush=True)
     return device
+
+
+def to_device(array: np.ndarray, where: torch.device) -> torch.Tensor:
+    """An array as a tensor on a device."""
+    return torch.from_numpy(array).to(where)
 
 
 def describe(device: torch.device) -> str:

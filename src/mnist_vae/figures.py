@@ -97,6 +97,14 @@ def of_model(
 
 
 @matplotlib.rc_context(STYLE)
+def of_all_models(names: Sequence[str], rates: np.ndarray, distortions: np.ndarray) -> Figure:
+    """The one figure with all models in it: their rates [M] and distortions [M]."""
+    figure = Figure((WIDTH, 4.6), layout="constrained")
+    draw_rate_distortion(figure.subplots(), names, rates, distortions)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def png(figure: Figure, dpi: int) -> bytes:
     """The PNG file of a figure: the same bytes every time, without a date or a version.
 
@@ -143,7 +151,9 @@ def _of_images(settings: FigureParams, facts: Facts, images: Arrays) -> Named:
     if "traversals" in images:
         rows, columns = images["traversals"].shape[:2]
         height = 1.2 + 0.9 * WIDTH * rows / columns
-        figure, ax = _page(facts, "one latent dimension moved, the others at 0", height)
+        figure, ax = _page(
+            facts, "one latent dimension moved, the others held at a class's mean", height
+        )
         dims, values = images["traversal_dims"], images["traversal_values"]
         draw_traversals(ax, images["traversals"], dims, values, cmap)
         yield "traversals", figure
@@ -422,7 +432,8 @@ def draw_rate_distortion(
     ax.scatter(rates, distortions, s=45, color=ACCENT, zorder=3, clip_on=False)
     ax.margins(0.2)
     for name, rate, distortion in zip(names, rates, distortions, strict=True):
-        ax.annotate(name, (rate, distortion), (7, 7), textcoords="offset points")
+        label = ax.annotate(name, (rate, distortion), (7, 7), textcoords="offset points")
+        label.set_parse_math(False)
     ax.grid(alpha=0.3)
     ax.set(xlim=(0, None), ylim=(0, None))
     ax.set(xlabel="rate: KL in nats per image", ylabel="distortion: squared error per image")

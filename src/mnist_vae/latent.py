@@ -14,7 +14,8 @@ from mnist_vae.model import VAE
 from mnist_vae.params import Range
 
 Digit = Annotated[int, Range(0, 9)]
-BATCH = 1000  # images at a time: large enough to be fast, small enough for any device
+BATCH = 250  # images at a time: few enough for a processor's cache, which is what is fastest
+TRAVERSED = 8  # latent dimensions to traverse, at most
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class EncodeParams:
     interpolate: tuple[Digit, ...]
     """The four digits a, b, c, d at the corners of the interpolation."""
     steps: Annotated[int, Range(2, 50)]
-    """Rows and columns of the interpolation."""
+    """Rows and columns of the interpolation, and columns of the traversals."""
     manifold_steps: Annotated[int, Range(2, 50)]
     """Rows and columns of a 2-d model's decoded latent plane."""
 
@@ -42,8 +43,8 @@ def explore(
 
     Returns latents (the posterior of each image, a latent for each class) and images (uint8): pairs
     of originals and reconstructions, one digit decoded per class, the interpolation between four
-    classes, samples from the prior, and the latent plane of a 2-d model. An autoencoder has no
-    log-variance and no prior: those are absent.
+    classes, traversals that start from the first of these, samples from the prior, and the latent
+    plane of a 2-d model. An autoencoder has no log-variance and no prior: those are absent.
     """
     if settings.first_pair + 100 > len(images):
         raise InputError(
@@ -52,22 +53,26 @@ def explore(
         )
     rng = np.random.default_rng(seed)
     mean, logvar = encode(model, images)
-    class_latents = sample(*class_posteriors(mean, logvar, labels), rng)
+    class_means, class_logvars = class_posteriors(mean, logvar, labels)
+    class_latents = sample(class_means, class_logvars, rng)
     latents = {"mean": mean, "labels": labels, "class_latents": class_latents}
 
     pairs = slice(settings.first_pair, settings.first_pair + 100)
     corners = class_latents[list(settings.interpolate)]
+    start = class_means[settings.interpolate[0]]
+    dims, values, moved = traverse(start, mean, logvar, settings.steps)
     decoded = {
         "reconstructions": decode(model, mean[pairs]),
         "class_digits": decode(model, class_latents),
         "interpolation": decode(model, interpolate(corners, settings.steps)),
+        "traversals": decode(model, moved),
     }
     if logvar is not None:
         latents["logvar"] = logvar
         prior = rng.standard_normal((100, model.latent_dim), dtype=np.float32)
         decoded["prior_samples"] = decode(model, prior)
     drawn = {name: to_bytes(pixels) for name, pixels in decoded.items()}
-    drawn["originals"] = images[pairs]
+    drawn |= {"originals": images[pairs], "traversal_dims": dims, "traversal_values": values}
     if model.latent_dim == 2:
         drawn["manifold_x"], drawn["manifold_y"], grid = plane(mean, settings.manifold_steps)
         drawn["manifold"] = to_bytes(decode(model, grid))
@@ -122,6 +127,27 @@ def interpolate(corners: np.ndarray, steps: int) -> np.ndarray:
     alpha1 = np.linspace(0, 1, steps, dtype=np.float32)[:, None, None]
     alpha2 = np.linspace(0, 1, steps, dtype=np.float32)[None, :, None]
     return (alpha1 * a + (1 - alpha1) * b) * alpha2 + (1 - alpha2) * (alpha1 * c + (1 - alpha1) * d)
+
+
+def traverse(
+    start: np.ndarray, mean: np.ndarray, logvar: np.ndarray | None, steps: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Move one latent dimension of ``start`` [D] at a time and leave the others where they are.
+
+    Returns the dimensions [R], the values [S] that each takes, and the latents [R, S, D]. The
+    dimensions are the up to eight most active: of the highest rate over the posteriors [N, D],
+    without log-variance of the largest variance of the mean. The values span the middle 98% of
+    these dimensions' means together: that is where images are. A span of the prior, -3 to 3, would
+    miss half of them in a model with a weak KL, whose means spread much wider.
+    """
+    twice_rate = None if logvar is None else (mean**2 + np.expm1(logvar) - logvar).mean(0)
+    activity = mean.var(0) if twice_rate is None else twice_rate
+    dims = np.argsort(-activity, kind="stable")[:TRAVERSED]
+    low, high = np.quantile(mean[:, dims], [0.01, 0.99])
+    values = np.linspace(low, high, steps, dtype=np.float32)
+    moved = np.tile(start, (len(dims), steps, 1))
+    moved[np.arange(len(dims)), :, dims] = values
+    return dims, values, moved
 
 
 def plane(mean: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,12 +1,15 @@
 """The network's convolutions as the matrix products that they are on a grid of cells.
 
-An image of H x W pixels is laid out as a grid of H/4 x W/4 cells, [B, G, G, K], where K runs over
-the cell's pixels row by row and their channels. A cell is 4 x 4 pixels; after the first strided
-convolution the same cell is 2 x 2 pixels, after the second it is one. So a 3 x 3 convolution of
-stride 2 and padding 1 reads, for each cell, that cell and the ones before it (above, left, above
-left), and its transpose the cell and the ones after it: one product each, of a tall matrix of 2 x 2
-neighbourhoods with a small one that holds the kernel. Such products are what processors do fastest;
-the functions and parameters are exactly those of nn.Conv2d and nn.ConvTranspose2d.
+An image of H x W pixels is laid out as a grid of G x G cells of 4 x 4 pixels, [B, G, G, K], where K
+runs over a cell's pixels row by row and their channels. After the first strided convolution the
+same cell is 2 x 2 pixels, after the second it is one. A 3 x 3 convolution of stride 2 and padding 1
+(``down``) then reads, for each cell, the pixels of that cell and the last ones of the cells before
+it (above, left, above left); its transpose (``up``) reads the cell and those after it. Each is one
+product of a tall matrix of neighbourhoods with a small one that holds the kernel, and each is the
+other's gradient. Such products are what processors do fastest; the functions and parameters are
+exactly those of nn.Conv2d and nn.ConvTranspose2d.
+
+Layers with ``relu=True`` apply ReLU to their input, in the copy that they make of it anyway.
 """
 
 from __future__ import annotations
@@ -44,34 +47,25 @@ class CellConv2d(nn.Conv2d):
     ``side`` is the number of pixels on the side of a cell after it.
     """
 
-    taps: Tensor
-
-    def __init__(self, inputs: int, outputs: int, side: int) -> None:
+    def __init__(self, inputs: int, outputs: int, side: int, *, relu: bool = False) -> None:
         super().__init__(inputs, outputs, 3, stride=2, padding=1)
-        self.side = side
-        self.register_buffer("taps", _taps(side), persistent=False)
+        self.kernel, self.relu = _Kernel(outputs, inputs, side), relu
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, G, G, (2 side)² in] to [B, G, G, side² out]."""
-        assert self.bias is not None
-        return _apply(_Down, x, _matrix(self.weight, self.taps), self.bias.repeat(self.side**2))
+        return _apply(_Conv, x, self.weight, self.bias, self.kernel, self.relu)
 
 
 class CellConvTranspose2d(nn.ConvTranspose2d):
     """The transpose of CellConv2d; ``side`` is that of a cell before it."""
 
-    taps: Tensor
-
-    def __init__(self, inputs: int, outputs: int, side: int) -> None:
+    def __init__(self, inputs: int, outputs: int, side: int, *, relu: bool = False) -> None:
         super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.side = side
-        self.register_buffer("taps", _taps(side), persistent=False)
+        self.kernel, self.relu = _Kernel(inputs, outputs, side), relu
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map [B, G, G, side² in] to [B, G, G, (2 side)² out]."""
-        assert self.bias is not None
-        bias = self.bias.repeat(4 * self.side**2)
-        return _apply(_Up, x, _matrix(self.weight, self.taps), bias)
+        return _apply(_ConvTranspose, x, self.weight, self.bias, self.kernel, self.relu)
 
 
 class GridConv2d(nn.Conv2d):
@@ -93,66 +87,134 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
         return torch.addmm(bias, x, kernel.flatten(1)).unflatten(1, kernel.shape[1:])
 
 
-class _Down(torch.autograd.Function):
-    """Each cell of the output from the cell of the input and those before it."""
+class _Kernel(nn.Module):
+    """How a 3 x 3 kernel [S, L, 3, 3] lies in the matrices that join large cells to small ones.
 
+    Small cells have s x s pixels of S channels, large ones 2s x 2s pixels of L channels.
+    """
+
+    def __init__(self, small: int, large: int, side: int) -> None:
+        super().__init__()
+        self.small, self.large, self.side = small, large, side
+        where = _places(small, large, side)  # [s²S, 2, 2, 4s²L]
+        after = where.flip(1, 2).permute(1, 2, 0, 3)  # neighbours stand in reverse order
+        self.register_buffer("down_index", where.flatten(), persistent=False)
+        self.register_buffer("up_index", after.flatten(), persistent=False)
+        taken = where.flatten().argsort(stable=True)[: 9 * large * small * side**2]
+        self.register_buffer("taken", taken.view(-1, side**2).t().flatten(), persistent=False)
+
+    down_index: Tensor
+    up_index: Tensor
+    taken: Tensor
+
+    def around(self, x: Tensor, *, relu: bool) -> Tensor:
+        """What ``down`` reads for each cell of [B, G, G, 4s²L]: [B·G·G, K]."""
+        if self.side > 1:
+            return _neighbours(x, before=True, relu=relu)
+        # The nine pixels themselves: fewer than four whole cells have, in the kernel's own order.
+        b, g, f, _ = x.shape
+        pixels = x.view(b, g, f, 2, 2, self.large).transpose(2, 3)  # rows of pixels
+        padded = x.new_empty(b, 2 * g + 1, 2 * f + 1, self.large)
+        padded[:, 0], padded[:, :, 0] = 0, 0
+        inner = padded[:, 1:, 1:].unflatten(2, (f, 2)).unflatten(1, (g, 2))
+        _copy(pixels, inner, relu=relu)
+        n, row, pixel, _ = padded.stride()
+        patches = padded.as_strided((b, g, f, 3, 3 * self.large), (n, 2 * row, 2 * pixel, row, 1))
+        return patches.reshape(b * g * f, 9 * self.large)
+
+    def down(self, weight: Tensor) -> Tensor:
+        """The matrix [s²S, K] that takes ``around`` to small cells."""
+        flat = weight.permute(0, 2, 3, 1).reshape(self.small, -1)
+        return flat if self.side == 1 else self._spread(flat, self.down_index, self.small)
+
+    def up(self, weight: Tensor) -> Tensor:
+        """The matrix [4s²S, 4s²L] that takes small cells and those after them to large cells."""
+        flat = weight.permute(0, 2, 3, 1).reshape(self.small, -1)
+        return self._spread(flat, self.up_index, 4 * self.small)
+
+    def gradient(self, small: Tensor, around: Tensor) -> Tensor:
+        """The kernel's gradient [S, L, 3, 3] from small cells [N, s²S] and ``around`` [N, K]."""
+        both = _product(small, around)
+        if self.side > 1:  # a tap stands in the matrix once for each pixel of a small cell
+            both = both.flatten().index_select(0, self.taken).view(self.side**2, -1).sum(0)
+        return both.view(self.small, 3, 3, self.large).permute(0, 3, 1, 2)
+
+    def _spread(self, flat: Tensor, index: Tensor, rows: int) -> Tensor:
+        # One more entry, zero, for the places that no tap joins.
+        return F.pad(flat.flatten(), (0, 1)).index_select(0, index).view(rows * self.side**2, -1)
+
+
+class _Conv(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
-        near = _neighbours(x, before=True)
-        ctx.save_for_backward(near, matrix)
-        return F.linear(near, matrix, bias).view(*x.shape[:3], len(matrix))
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kernel: _Kernel, relu: bool
+    ) -> Tensor:
+        around = kernel.around(x, relu=relu)
+        ctx.save_for_backward(x, weight, around)
+        ctx.kernel, ctx.relu = kernel, relu
+        y = torch.addmm(bias.repeat(kernel.side**2), around, kernel.down(weight).t())
+        return y.view(*x.shape[:3], y.shape[1])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        near, matrix = ctx.saved_tensors
-        width = matrix.shape[1] // 4
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, around = ctx.saved_tensors
         into_x = None
         if ctx.needs_input_grad[0]:
-            into_x = (_neighbours(grad, before=False) @ _mirrored(matrix)).view(
-                *grad.shape[:3], width
-            )
-        return into_x, _product(grad.reshape(-1, len(matrix)), near), _sum(grad)
+            into_x = _neighbours(grad, before=False) @ ctx.kernel.up(weight)
+            into_x = _masked(into_x.view_as(x), x, relu=ctx.relu)
+        into_weight = ctx.kernel.gradient(grad.reshape(len(around), -1), around)
+        return into_x, into_weight, _sum(grad, weight.shape[0]), None, None
 
 
-class _Up(torch.autograd.Function):
-    """The transpose: what _Down does backward, forward; and the other way round."""
-
+class _ConvTranspose(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(x, matrix)
-        near = _neighbours(x, before=False)
-        return torch.addmm(bias, near, _mirrored(matrix)).view(*x.shape[:3], matrix.shape[1] // 4)
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kernel: _Kernel, relu: bool
+    ) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        ctx.kernel, ctx.relu = kernel, relu
+        near = _neighbours(x, before=False, relu=relu)
+        y = torch.addmm(bias.repeat(4 * kernel.side**2), near, kernel.up(weight))
+        return y.view(*x.shape[:3], y.shape[1])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        x, matrix = ctx.saved_tensors
-        near = _neighbours(grad, before=True)
-        return (
-            (near @ matrix.t()).view_as(x),
-            _product(x.reshape(-1, len(matrix)), near),
-            _sum(grad),
-        )
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight = ctx.saved_tensors
+        around = ctx.kernel.around(grad, relu=False)
+        into_x = _masked((around @ ctx.kernel.down(weight).t()).view_as(x), x, relu=ctx.relu)
+        small = (x.clamp_min(0) if ctx.relu else x).view(len(around), -1)
+        into_weight = ctx.kernel.gradient(small, around)
+        return into_x, into_weight, _sum(grad, weight.shape[1]), None, None
 
 
-def _apply(function: type[torch.autograd.Function], *inputs: Tensor) -> Tensor:
+def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
     return function.apply(*inputs)
 
 
-def _neighbours(x: Tensor, *, before: bool) -> Tensor:
+def _neighbours(x: Tensor, *, before: bool, relu: bool = False) -> Tensor:
     """Beside each cell of [B, G, G, K] the ones before it, or after it: [B·G·G, 4 K], 0 outside."""
     b, g, f, k = x.shape
-    padded = F.pad(x, (0, 0, 1, 0, 1, 0) if before else (0, 0, 0, 1, 0, 1))
-    strides = padded.stride()
-    near = padded.as_strided((b, g, f, 2, 2 * k), (*strides[:3], strides[1], 1))
+    padded = x.new_empty(b, g + 1, f + 1, k)
+    edge, start = (0, 1) if before else (-1, 0)
+    padded[:, edge], padded[:, :, edge] = 0, 0
+    _copy(x, padded[:, start : start + g, start : start + f], relu=relu)
+    n, row, cell, _ = padded.stride()
+    near = padded.as_strided((b, g, f, 2, 2 * k), (n, row, cell, row, 1))
     return near.reshape(b * g * f, 4 * k)
 
 
-def _mirrored(matrix: Tensor) -> Tensor:
-    """The transpose's matrix [4 O, K] of a matrix [O, 4 K]: neighbours stand in reverse order."""
-    blocks = matrix.view(len(matrix), 2, 2, -1).flip(1, 2)
-    return blocks.permute(1, 2, 0, 3).reshape(4 * len(matrix), -1)
+def _copy(x: Tensor, out: Tensor, *, relu: bool) -> None:
+    if relu:
+        torch.clamp_min(x, 0, out=out)
+    else:
+        out.copy_(x)
+
+
+def _masked(grad: Tensor, x: Tensor, *, relu: bool) -> Tensor:
+    """The gradient before ReLU of x from the one after it."""
+    return torch.ops.aten.threshold_backward(grad, x, 0) if relu else grad
 
 
 def _product(y: Tensor, x: Tensor) -> Tensor:
@@ -162,26 +224,22 @@ def _product(y: Tensor, x: Tensor) -> Tensor:
     return both.sum(0)
 
 
-def _sum(y: Tensor) -> Tensor:
-    """Column sums [K] of [B, G, G, K]; over the images first, whose rows are long."""
-    return y.flatten(1).sum(0).view(-1, y.shape[-1]).sum(0)
+def _sum(y: Tensor, channels: int) -> Tensor:
+    """Sums [channels] of [B, G, G, K]; over the images first, whose rows are long."""
+    return y.flatten(1).sum(0).view(-1, channels).sum(0)
 
 
-def _taps(side: int) -> Tensor:
-    """Which of the nine taps joins a pixel of a small cell to one of a large neighbourhood.
+def _places(small: int, large: int, side: int) -> Tensor:
+    """Which entry of a kernel, channels last, joins what: [s²S, 2, 2, 4s²L].
 
-    [side, side, 2, 2, 2 side, 2 side]: the small cell's pixel, which cell of the neighbourhood and
-    the pixel in it. 9 where none does.
+    By the pixel and channel of a small cell, the large cell out of a neighbourhood of 2 x 2, and
+    the pixel and channel in it. 9·S·L, one beyond the kernel's last entry, where none does.
     """
-    taps = torch.full((side, side, 2, 2, 2 * side, 2 * side), 9)
+    none = 9 * small * large
+    places = torch.full((side, side, small, 2, 2, 2 * side, 2 * side, large), none)
+    entry = torch.arange(none).view(small, 3, 3, large)
     for row, column, k, j in itertools.product(range(side), range(side), range(3), range(3)):
         y, x = 2 * row + k - 1, 2 * column + j - 1  # -1 lies in the cell before
-        taps[row, column, int(y >= 0), int(x >= 0), y % (2 * side), x % (2 * side)] = 3 * k + j
-    return taps
-
-
-def _matrix(kernel: Tensor, taps: Tensor) -> Tensor:
-    """A kernel [O, C, 3, 3] as the matrix [side² O, 4 (2 side)² C] from neighbourhoods to cells."""
-    padded = F.pad(kernel.flatten(2), (0, 1))  # tap 9 weighs nothing
-    spread = padded.index_select(2, taps.flatten()).view(*kernel.shape[:2], *taps.shape)
-    return spread.permute(2, 3, 0, 4, 5, 6, 7, 1).reshape(len(taps) ** 2 * len(kernel), -1)
+        cell = int(y >= 0), int(x >= 0)
+        places[row, column, :, *cell, y % (2 * side), x % (2 * side)] = entry[:, k, j]
+    return places.view(side**2 * small, 2, 2, 4 * side**2 * large)

@@ -32,8 +32,8 @@ class ModelParams:
     """A VAE, or the same network without log-variance, sampling and KL."""
     latent_dim: Annotated[int, Range(1, 512)]
     """Dimensions of the latent."""
-    likelihood: Literal["fixed"] = "fixed"
-    """What the decoder's output means: ``fixed`` is the squared error summed over pixels."""
+    likelihood: Literal["fixed", "gaussian", "bernoulli"] = "fixed"
+    """What reconstruction costs; see objective.reconstruction."""
     kl_weight: Annotated[float, Range(0)] | None = None
     """Weight of the KL (nats, summed over dimensions) per image; a VAE needs it."""
     learning_rate_scale: Annotated[float, Range(0, 100, above=True)] = 1.0
@@ -88,8 +88,7 @@ class VAE(nn.Module):
         grid = image_size // CELL
         self.encoder = nn.Sequential(
             CellConv2d(channels, a, side=2),  # a x H/2 x W/2, as cells
-            nn.ReLU(),
-            CellConv2d(a, b, side=1),  # b x H/4 x W/4
+            CellConv2d(a, b, side=1, relu=True),  # b x H/4 x W/4
             nn.ReLU(),
             GridConv2d(b, c, grid),  # c
             nn.ReLU(),
@@ -100,10 +99,8 @@ class VAE(nn.Module):
             nn.Linear(latent_dim, c),
             nn.ReLU(),
             GridConvTranspose2d(c, b, grid),  # b x H/4 x W/4
-            nn.ReLU(),
-            CellConvTranspose2d(b, a, side=1),  # a x H/2 x W/2
-            nn.ReLU(),
-            CellConvTranspose2d(a, channels, side=2),  # channels x H x W
+            CellConvTranspose2d(b, a, side=1, relu=True),  # a x H/2 x W/2
+            CellConvTranspose2d(a, channels, side=2, relu=True),  # channels x H x W
         )
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -11,15 +11,15 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mnist_vae import checkpoint, device, layers, objective
+from mnist_vae import checkpoint, device, layers, objective, optimizer
 from mnist_vae import model as model_module
-from mnist_vae.artifacts import Arrays
 from mnist_vae.checkpoint import Checkpoints
 from mnist_vae.errors import InputError
 from mnist_vae.layers import to_cells
 from mnist_vae.model import VAE, ModelParams, initialize
+from mnist_vae.optimizer import Optimizer
 from mnist_vae.params import Fraction, Range
 
 FOLDER = Path("checkpoints")  # outside the outputs of DVC, which it deletes before a run
@@ -34,11 +34,15 @@ class Recipe:
     batch_size: Annotated[int, Range(1, 60_000)]
     """Images a step; the last batch of an epoch holds what is left."""
     learning_rate: Annotated[float, Range(0, 10, above=True)]
-    """Adam's learning rate: constant, or the peak of the schedule."""
+    """Constant, or the peak of the schedule."""
+    learning_rate_2d: Annotated[float, Range(0, 10, above=True)] | None = None
+    """The same for models of at most 2 latent dimensions, if they need another."""
     schedule: Literal["constant", "triangular"]
     """``triangular`` goes linearly from 0 to the peak and back to 0, step by step."""
     warmup: Fraction = 0.2
     """Part of all steps in which a triangular schedule goes up."""
+    optimizer: Literal["adam", "muon"] = "adam"
+    """Adam for all parameters, or Muon for the two largest kernels; see optimizer.Optimizer."""
     beta2: Annotated[float, Range(0, 0.999999)] = 0.999
     """Decay of Adam's average of squared gradients."""
     initialization: Literal["pytorch", "he"]
@@ -46,14 +50,19 @@ class Recipe:
     precision: Literal["float32", "bfloat16"]
     """Of activations; bfloat16 only where the hardware has it, parameters always float32."""
 
+    def peak(self, model: ModelParams) -> float:
+        """The learning rate of a model, or its largest one."""
+        own = self.learning_rate_2d if model.latent_dim <= 2 else None
+        return (own or self.learning_rate) * model.learning_rate_scale
+
     def rate(self, step: int, steps: int) -> float:
-        """Learning rate of a step out of ``steps``, both ends of the triangle left out."""
+        """Part of the peak at a step out of ``steps``, both ends of the triangle left out."""
         if self.schedule == "constant":
-            return self.learning_rate
+            return 1.0
         done = (step + 1) / (steps + 1)
         if done < self.warmup:
-            return self.learning_rate * done / self.warmup
-        return self.learning_rate * (1 - done) / (1 - self.warmup)
+            return done / self.warmup
+        return (1 - done) / (1 - self.warmup)
 
 
 class Epoch(NamedTuple):
@@ -90,12 +99,14 @@ def train(
     initialize(model, recipe.initialization, _generator(seed, 0), pixel_mean)
     mixed = recipe.precision == "bfloat16" and device.has_bfloat16(where)
     dtype = torch.bfloat16 if mixed else torch.float32
-    optimizer = FlatAdam(model.to(where).train(), dtype, recipe.beta2)
+    optim = Optimizer(
+        model.to(where).train(), dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon"
+    )
     cells = to_cells(images)
     batches = math.ceil(size / recipe.batch_size)
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:
-        optimizer.restore(checkpoints.state)
+        optim.restore(checkpoints.state)
         done = [Epoch(*epoch) for epoch in checkpoints.epochs]
     yield from done
 
@@ -104,30 +115,32 @@ def train(
         # One gather an epoch; then batches are slices.
         shuffled = cells[torch.randperm(size, generator=generator).to(where)]
         noise = torch.randn(size, model.latent_dim, generator=generator).to(where)
-        totals = torch.zeros(3, dtype=torch.float64, device=where)
+        wide = torch.float32 if where.type == "mps" else torch.float64  # MPS has no float64
+        totals = torch.zeros(3, dtype=wide, device=where)
         slices = zip(shuffled.split(recipe.batch_size), noise.split(recipe.batch_size), strict=True)
         for step, (batch, eps) in enumerate(slices, (epoch - 1) * batches):
             pixels = batch / 255  # float32
-            optimizer.zero_grad()
-            terms = objective.terms(pixels, model(pixels.to(dtype), eps), settings.kl_weight)
+            optim.zero_grad()
+            output = model(pixels.to(dtype), eps)
+            terms = objective.terms(pixels, output, settings.kl_weight, settings.likelihood)
             loss = terms.loss.sum()
             loss.backward()
-            rate = recipe.rate(step, recipe.epochs * batches) * settings.learning_rate_scale
-            optimizer.step(rate, 1 / len(batch))
+            rate = recipe.peak(settings) * recipe.rate(step, recipe.epochs * batches)
+            optim.step(rate, 1 / len(batch))
             # Sums stay on the device: reading one here would wait for it at every step.
             kl = loss.new_zeros(()) if terms.kl is None else terms.kl.detach().sum()
             totals += torch.stack([loss.detach(), terms.squared_error.detach().sum(), kl])
         loss_mean, error, kl_mean = (totals / size).tolist()
-        if not (math.isfinite(loss_mean) and bool(optimizer.master.isfinite().all())):
+        if not (math.isfinite(loss_mean) and bool(optim.master.isfinite().all())):
             raise InputError(
                 f"the loss became {loss_mean} in epoch {epoch}: lower the recipe's learning_rate "
                 "or the model's learning_rate_scale or kl_weight; nothing was published"
             )
         done.append(Epoch(epoch, loss_mean, error, kl_mean if model.variational else None))
         if epoch == recipe.epochs:
-            optimizer.release()
+            optim.release()
         elif checkpoints:
-            checkpoints.save(optimizer.state(), done)
+            checkpoints.save(optim.state(), done)
         yield done[-1]
 
 
@@ -140,7 +153,7 @@ def checkpoints_of(
     folder: Path = FOLDER,
 ) -> Checkpoints:
     """Checkpoints of a training in ``folder``, named by all that decides its result."""
-    code = [checkpoint, device, layers, model_module, objective]
+    code = [checkpoint, device, layers, model_module, objective, optimizer]
     sources = [Path(str(module.__file__)) for module in code] + [Path(__file__)]
     decides = {
         "settings": dataclasses.asdict(settings),
@@ -152,81 +165,6 @@ def checkpoints_of(
         "device": device.describe(images.device),
     }
     return Checkpoints(folder, name, decides)
-
-
-class FlatAdam:
-    """Adam (Kingma & Ba 2015) on all parameters of a model as one vector.
-
-    The model's parameters and gradients become views of vectors in ``dtype``. Where that is less
-    than float32, Adam keeps its own in float32 and copies it out after each step, so that steps
-    smaller than the rounding are not lost. Kernels of convolutions lie channels last, which is how
-    the layers read them. torch.optim's Adam computes the same, but imports a compiler first, which
-    takes as long as an epoch.
-    """
-
-    def __init__(self, model: nn.Module, dtype: torch.dtype, beta2: float) -> None:
-        self.parameters = list(model.parameters())
-        self.master = torch.cat([_flat(p.detach()).float() for p in self.parameters])
-        self.weights = self.master if dtype == torch.float32 else self.master.to(dtype)
-        self.grads = torch.zeros_like(self.weights)
-        self.mean, self.square = torch.zeros_like(self.master), torch.zeros_like(self.master)
-        self.steps, self.beta1, self.beta2, self.eps = 0, 0.9, beta2, 1e-8
-        views = zip(
-            self.parameters, self._views(self.weights), self._views(self.grads), strict=True
-        )
-        for p, weight, grad in views:
-            p.data, p.grad = weight, grad
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        self.grads.zero_()
-
-    @torch.no_grad()
-    def step(self, rate: float, scale: float) -> None:
-        """Move by Adam at a learning rate, with the gradients times ``scale``."""
-        self.steps += 1
-        grad = self.grads.float() * scale
-        self.mean.lerp_(grad, 1 - self.beta1)
-        self.square.mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
-        unbiased = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
-        spread = (self.square / unbiased[1]).sqrt_().add_(self.eps)
-        self.master.addcdiv_(self.mean, spread, value=-rate / unbiased[0])
-        if self.weights is not self.master:
-            self.weights.copy_(self.master)
-
-    def state(self) -> Arrays:
-        """All that the next step depends on."""
-        moving = {"weights": self.master, "mean": self.mean, "square": self.square}
-        arrays = {name: tensor.cpu().numpy() for name, tensor in moving.items()}
-        return {**arrays, "steps": np.array(self.steps)}
-
-    def restore(self, state: Arrays) -> None:
-        """Go back to what ``state`` gave."""
-        self.master.copy_(torch.from_numpy(state["weights"]))
-        self.mean.copy_(torch.from_numpy(state["mean"]))
-        self.square.copy_(torch.from_numpy(state["square"]))
-        self.steps = int(state["steps"])
-        if self.weights is not self.master:
-            self.weights.copy_(self.master)
-
-    def release(self) -> None:
-        """Leave the model its float32 parameters, in its own layout."""
-        for p, weight in zip(self.parameters, self._views(self.master), strict=True):
-            p.data, p.grad = weight.contiguous(), None
-
-    def _views(self, flat: Tensor) -> Iterator[Tensor]:
-        for part, p in zip(
-            flat.split([p.numel() for p in self.parameters]), self.parameters, strict=True
-        ):
-            if p.ndim == 4:
-                o, i, h, w = p.shape
-                yield part.view(o, h, w, i).permute(0, 3, 1, 2)
-            else:
-                yield part.view(p.shape)
-
-
-def _flat(parameter: Tensor) -> Tensor:
-    return (parameter.permute(0, 2, 3, 1) if parameter.ndim == 4 else parameter).reshape(-1)
 
 
 def _generator(seed: int, epoch: int) -> torch.Generator:

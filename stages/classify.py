@@ -1,0 +1,38 @@
+"""Train the digit classifier that looks at what models decode. Usage: python stages/classify.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mnist_vae import artifacts, classifier, device, errors, metrics, params
+
+
+def main() -> None:
+    settings, seed = params.load(("classifier", classifier.ClassifierParams), ("seed", params.Seed))
+    train, _ = artifacts.read_arrays(
+        Path("data/mnist/train.safetensors"), "images", "images", "labels", split="train"
+    )
+    test, _ = artifacts.read_arrays(
+        Path("data/mnist/test.safetensors"), "images", "images", "labels", split="test"
+    )
+    where = device.pick()
+    images = device.to_device(train["images"], where)[:, None]
+    labels = device.to_device(train["labels"], where)
+
+    network = classifier.Classifier()
+    losses = classifier.train(network, settings, images, labels, seed=seed)
+    for epoch, loss in enumerate(losses, 1):
+        print(f"classifier, epoch {epoch}/{settings.epochs}: cross-entropy {loss:.4f}", flush=True)
+    found = {
+        "test_accuracy": metrics.digits_kept(
+            classifier.classify(network, test["images"]).digits, test["labels"]
+        ),
+        "epochs": settings.epochs,
+        "parameters": sum(p.numel() for p in network.parameters()),
+    }
+    classifier.save(Path("data/classifier.safetensors"), network, **found)
+    artifacts.write_json(Path("reports/classifier.json"), found)
+
+
+if __name__ == "__main__":
+    errors.run(main)

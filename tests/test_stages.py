@@ -1,0 +1,166 @@
+"""What each stage script says to bad input: one line, exit 1, nothing written."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mnist_vae import artifacts, model
+from mnist_vae.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+VAE2 = model.ModelParams(kind="vae", latent_dim=2, kl_weight=0.001)
+WEIGHTS = "models/vae2.safetensors"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the params, a small part of MNIST and untrained weights of vae2."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    for split in ("train", "test"):
+        with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
+            path = tmp_path / f"data/mnist/{split}.safetensors"
+            artifacts.write_arrays(path, "images", dict(arrays), split=split)
+    network = model.build(VAE2)
+    model.initialize(network, "he", torch.Generator().manual_seed(0), 0.13)
+    model.save(tmp_path / WEIGHTS, network, "vae2", VAE2, epochs=1)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MNIST_VAE_DEVICE", "cpu")
+    return tmp_path
+
+
+def run(stage: str, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", [f"{stage}.py", *arguments])
+    runpy.run_path(str(ROOT / "stages" / f"{stage}.py"))["main"]()
+
+
+def replace(file: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        text = (project / file).read_text()
+        assert old in text
+        (project / file).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def cut(file: str) -> Callable[[Path], None]:
+    return lambda project: (project / file).write_bytes((project / file).read_bytes()[:-10])
+
+
+def flip(file: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        data = bytearray((project / file).read_bytes())
+        data[len(data) // 2] ^= 1
+        (project / file).write_bytes(bytes(data))
+
+    return change
+
+
+def folder(file: str) -> Callable[[Path], None]:
+    def change(project: Path) -> None:
+        (project / file).unlink()
+        (project / file).mkdir()
+
+    return change
+
+
+def weights_of(name: str, settings: model.ModelParams) -> Callable[[Path], None]:
+    return lambda project: model.save(
+        project / WEIGHTS, model.build(VAE2), name, settings, epochs=1
+    )
+
+
+def other_split(project: Path) -> None:
+    shutil.copy(project / "data/mnist/train.safetensors", project / "data/mnist/test.safetensors")
+
+
+WIDE = model.ModelParams(kind="vae", latent_dim=3, kl_weight=0.001)
+TRAIN, TEST = "data/mnist/train.safetensors", "data/mnist/test.safetensors"
+BAD = {
+    "a misspelt key": (
+        ["train", "vae16"],
+        replace("params.yaml", "    kind: vae", "    knd: vae"),
+        r"params.yaml: models.vae\w+.knd: unknown key; did you mean kind",
+    ),
+    "a number that YAML reads as text": (
+        ["train", "vae2"],
+        replace("params.yaml", "kl_weight: 0.0009765625", "kl_weight: 1e-3"),
+        "models.vae2.kl_weight: found '1e-3', must be a finite number",
+    ),
+    "out of range": (
+        ["embed", "vae2"],
+        replace("params.yaml", "perplexity: 30", "perplexity: 1"),
+        "embed.perplexity: found 1.0, must be from 2 to 1000",
+    ),
+    "no such recipe": (
+        ["train", "vae2"],
+        replace("params.yaml", "recipe: fast", "recipe: fats"),
+        "no key 'fats'; did you mean fast",
+    ),
+    "no such model": (["train", "vae9"], lambda project: None, "models: no key 'vae9'"),
+    "an unusual name": (["train", "../x"], lambda project: None, "must be letters, digits"),
+    "no name": (["train"], lambda project: None, "takes one argument, MODEL; found 0"),
+    "truncated data": (["train", "vae2"], cut(TRAIN), f"{TRAIN}: damaged"),
+    "altered data": (["encode", "vae2"], flip(TEST), f"{TEST}: damaged"),
+    "the other split": (["encode", "vae2"], other_split, f"{TEST}: made for split 'train'"),
+    "no data": (
+        ["train", "vae2"],
+        lambda project: (project / TRAIN).unlink(),
+        f"{TRAIN}: not found; `dvc repro` makes it",
+    ),
+    "a folder for a file": (["train", "vae2"], folder(TRAIN), f"{TRAIN}: is a folder"),
+    "truncated weights": (["encode", "vae2"], cut(WEIGHTS), f"{WEIGHTS}: damaged"),
+    "altered weights": (["encode", "vae2"], flip(WEIGHTS), f"{WEIGHTS}: damaged"),
+    "another model's weights": (
+        ["encode", "vae2"],
+        weights_of("vae16", VAE2),
+        f"{WEIGHTS}: made for model 'vae16', must be 'vae2'",
+    ),
+    "weights that do not fit": (
+        ["encode", "vae2"],
+        weights_of("vae2", WIDE),
+        f"{WEIGHTS}: weights do not fit the model: decoder.0.weight",
+    ),
+    "pairs beyond the images": (
+        ["encode", "vae2"],
+        replace("params.yaml", "first_pair: 200", "first_pair: 201"),
+        "encode.first_pair: found 201, must be at most 200",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_named_and_nothing_is_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    command, change, said = BAD[name]
+    change(project)
+    before = {path for path in project.rglob("*") if "__pycache__" not in path.parts}
+    with pytest.raises(InputError, match=said):
+        run(command[0], monkeypatch, *command[1:])
+    assert {path for path in project.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def test_good_input_passes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("encode", monkeypatch, "vae2")
+    assert (project / "data/latents/vae2.safetensors").exists()
+
+
+def test_a_user_sees_one_line(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "stages" / "train.py", "vae9"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("train.py: error: params.yaml: models: no key 'vae9'")
+    assert done.stderr.count("\n") == 1
