@@ -12,6 +12,10 @@ from mnist_vae.errors import InputError
 
 VARIABLE = "MNIST_VAE_DEVICE"
 
+# Adam's averages of a unit that no longer fires decay towards numbers so small that a processor
+# takes a hundred times as long for them. Set here, before torch starts the threads that inherit it.
+torch.set_flush_denormal(True)
+
 
 def pick() -> torch.device:
     """CUDA where there is one, else Apple's MPS, else the CPU, unless the environment says which.

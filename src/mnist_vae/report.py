@@ -584,7 +584,7 @@ def _at(metrics: Metrics, path: str) -> Any:
 def show(value: float, digits: int = 4) -> str:
     """A number in so many digits for a person; whole numbers in full."""
     rounded = value if isinstance(value, int) else float(f"{value:.{digits}g}")
-    if isinstance(value, int) or abs(rounded) >= 1000:
+    if isinstance(value, int) or abs(rounded) >= min(1000, 10**digits):
         text = f"{rounded:,.0f}"
     elif 0 < abs(rounded) < 1e-4:
         factor, power = f"{rounded:.{digits - 1}e}".split("e")
