@@ -8,6 +8,7 @@ from mnist_vae import artifacts, classifier, device, errors, metrics, params
 
 
 def main() -> None:
+    device.flush_denormals()
     settings, seed = params.load(("classifier", classifier.ClassifierParams), ("seed", params.Seed))
     train, _ = artifacts.read_arrays(
         Path("data/mnist/train.safetensors"), "images", "images", "labels", split="train"

@@ -8,6 +8,7 @@ from mnist_vae import artifacts, device, errors, model, params, progress, traini
 
 
 def main() -> None:
+    device.flush_denormals()
     name = errors.argument("MODEL")
     settings, recipe, seed = params.load(
         (f"models.{name}", model.ModelParams),

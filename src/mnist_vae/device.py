@@ -12,10 +12,6 @@ from mnist_vae.errors import InputError
 
 VARIABLE = "MNIST_VAE_DEVICE"
 
-# Adam's averages of a unit that no longer fires decay towards numbers so small that a processor
-# takes a hundred times as long for them. Set here, before torch starts the threads that inherit it.
-torch.set_flush_denormal(True)
-
 
 def pick() -> torch.device:
     """CUDA where there is one, else Apple's MPS, else the CPU, unless the environment says which.
@@ -40,6 +36,16 @@ def pick() -> torch.device:
 def to_device(array: np.ndarray, where: torch.device) -> torch.Tensor:
     """An array as a tensor on a device."""
     return torch.from_numpy(array).to(where)
+
+
+def flush_denormals() -> None:
+    """Let this process and the threads that it starts from now on take tiny numbers for zero.
+
+    An optimizer's averages of a unit that no longer fires decay towards numbers below 1e-38, for
+    which a processor takes a hundred times as long. For stages that train: the switch holds for
+    all the process computes, and not every library is made for it.
+    """
+    torch.set_flush_denormal(True)
 
 
 def describe(device: torch.device) -> str:
