@@ -10,7 +10,7 @@ from mnist_vae import artifacts, classifier, device, errors, evaluation, model, 
 def main() -> None:
     name = errors.argument("MODEL")
     how, seed = params.load(("evaluate", evaluation.EvaluateParams), ("seed", params.Seed))
-    vae, settings, _ = model.load(Path(f"models/{name}.safetensors"), name)
+    vae, settings, about = model.load(Path(f"models/{name}.safetensors"), name)
     network, _ = classifier.load(Path("data/classifier.safetensors"))
     latents, _ = artifacts.read_arrays(
         Path(f"data/latents/{name}.safetensors"),
@@ -42,6 +42,7 @@ def main() -> None:
         how,
         seed,
     )
+    measured["device"] = about["device"]
     artifacts.write_json(Path(f"reports/metrics/{name}.json"), measured)
 
 

@@ -16,7 +16,8 @@ def main() -> None:
         ("seed", params.Seed),
     )
     data, _ = artifacts.read_arrays(Path("data/mnist/train.safetensors"), "images", "images")
-    images = device.to_device(data["images"], device.pick())[:, None]
+    where = device.pick()
+    images = device.to_device(data["images"], where)[:, None]
 
     vae = model.build(settings)
     seed = settings.pick_seed(seed)
@@ -27,7 +28,8 @@ def main() -> None:
         rows.append({k: v for k, v in epoch._asdict().items() if v is not None})
         # Written as it grows, so that a running training can be watched.
         artifacts.write_table(Path(f"reports/curves/{name}.csv"), rows)
-    model.save(Path(f"models/{name}.safetensors"), vae, name, settings, epochs=recipe.epochs)
+    about = {"epochs": recipe.epochs, "device": device.describe(where)}
+    model.save(Path(f"models/{name}.safetensors"), vae, name, settings, **about)
     kept.clear()
 
 
