@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Set by some shells and editors; it would lead uv and mypy to another environment.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help reproduce test lint check-lock bench lock clean
+.PHONY: help reproduce test fuzz lint check-lock bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it
 
 test: $(READY) ## run the tests
 	@python -m pytest
+
+fuzz: $(READY) ## try 10,000 inputs of each kind on the readers of params and arrays
+	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/test_params.py tests/test_artifacts.py
 
 lint: $(READY) ## check style (ruff) and types (mypy)
 	@ruff check . && ruff format --check . && mypy
