@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 import itertools
 import json
 import os
@@ -136,6 +137,113 @@ def train_process(name: str, seed: int) -> tuple[float, float, float]:
         return seconds, float(curve["loss"][-1]), usage.ru_maxrss / 2**20
 
 
+def train_processes(name: str, seeds: int, notebook: float) -> dict[str, object]:
+    """Whole training processes of a model, over seeds."""
+    runs = [train_process(name, seed) for seed in range(seeds)]
+    seconds, losses, memory = (list(column) for column in zip(*runs, strict=True))
+    return {
+        "seconds": spread(seconds),
+        "final_training_loss": spread(losses),
+        "times_faster": notebook / statistics.fmean(seconds),
+        "peak_gib": max(memory),
+    }
+
+
+def notebook_recipe(images: np.ndarray, where: torch.device, precision: str) -> list[float]:
+    """Seconds of each epoch of the notebook's recipe in the project's own code."""
+    settings, recipe = params.load(
+        ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
+    )
+    few = dataclasses.replace(recipe, epochs=4, precision=precision)
+    on_device = device.to_device(images, where)[:, None]
+    epochs = training.train(model.build(settings), settings, few, on_device, seed=0)
+    ends = [time.perf_counter() for _ in epochs]
+    return [end - start for start, end in itertools.pairwise(ends)]  # the first one warms up
+
+
+def tsne(mean: np.ndarray) -> dict[str, object]:
+    """Ours and scikit-learn's map of the same latents [N, D]: seconds and quality."""
+    from openTSNE.affinity import PerplexityBasedNN
+    from sklearn.manifold import TSNE, trustworthiness
+    from sklearn.neighbors import NearestNeighbors
+
+    (embed,) = params.load(("embed", projection.EmbedParams))
+    start = time.perf_counter()
+    ours, _ = projection.tsne(mean, mean[:10], embed, 0)
+    middle = time.perf_counter()
+    theirs = TSNE(perplexity=embed.perplexity, init="pca", random_state=0).fit_transform(mean)
+    end = time.perf_counter()
+
+    affinity = PerplexityBasedNN(mean, perplexity=embed.perplexity, method="exact").P.tocoo()
+    p = affinity.data / affinity.data.sum()
+
+    def neighbours(points: np.ndarray) -> np.ndarray:
+        return NearestNeighbors(n_neighbors=10).fit(points).kneighbors(return_distance=False)
+
+    def quality(points: np.ndarray) -> dict[str, float]:
+        wide = points.astype(np.float64)
+        total = sum(
+            (1 / (1 + np.square(part[:, None] - wide).sum(2))).sum()
+            for part in np.array_split(wide, max(1, len(wide) // 500))
+        ) - len(wide)
+        near = np.square(wide[affinity.row] - wide[affinity.col]).sum(1)
+        kept = [np.isin(a, b).mean() for a, b in zip(high, neighbours(points), strict=True)]
+        return {
+            "exact_kl": float((p * np.log(p * total * (1 + near))).sum()),
+            "neighbours_kept": float(np.mean(kept)),
+            "trustworthiness": float(trustworthiness(mean, points, n_neighbors=10)),
+        }
+
+    high = neighbours(mean)
+    return {
+        "ours": {"seconds": middle - start, **quality(ours)},
+        "sklearn": {"seconds": end - middle, **quality(theirs)},
+        "times_faster": (end - middle) / (middle - start),
+    }
+
+
+def repro(models: tuple[str, ...] = ("vae16", "vae2"), repeat: int = 5) -> dict[str, object]:
+    """Seconds of `dvc repro` from downloaded data with two models, and with nothing to do.
+
+    The latter beside DVC's own time for as many stages that only make a file.
+    """
+
+    def dvc(folder: str, *command: str) -> float:
+        start = time.perf_counter()
+        subprocess.run(("dvc", *command), cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - start
+
+    with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as empty:
+        for name in ("dvc.yaml", "requirements.txt", "src", "stages", "dvc_plots", "data/mnist"):
+            source, target = ROOT / name, Path(mine) / name
+            target.parent.mkdir(exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target)
+            elif source.exists():
+                shutil.copy(source, target)
+        tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+        tree["models"] = {name: tree["models"][name] for name in models}
+        (Path(mine) / "params.yaml").write_text(yaml.safe_dump(tree))
+        for folder in (mine, empty):
+            dvc(folder, "init", "--no-scm", "--quiet")
+        dvc(mine, "commit", "--quiet", "--force", "download")
+        whole = dvc(mine, "repro")
+        stages = len(yaml.safe_load((Path(mine) / "dvc.lock").read_text())["stages"])
+        made = {f"s{i}": {"cmd": f"touch {i}", "outs": [str(i)]} for i in range(stages)}
+        (Path(empty) / "dvc.yaml").write_text(yaml.safe_dump({"stages": made}))
+        dvc(empty, "repro")
+        nothing = [dvc(mine, "repro") for _ in range(repeat)]
+        floor = [dvc(empty, "repro") for _ in range(repeat)]
+    return {
+        "models": list(models),
+        "stages": stages,
+        "seconds": whole,
+        "nothing_to_do_seconds": spread(nothing),
+        "as_many_empty_stages_seconds": spread(floor),
+        "nothing_to_do_ratio": statistics.fmean(nothing) / statistics.fmean(floor),
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
@@ -159,41 +267,20 @@ def main() -> None:
         "notebook_300_epochs_seconds": notebook,
     }
     for name in ("vae16", "vae2"):
-        runs = [train_process(name, seed) for seed in range(options.seeds)]
-        seconds, losses, memory = (list(column) for column in zip(*runs, strict=True))
-        found[name] = {
-            "seconds": spread(seconds),
-            "final_training_loss": spread(losses),
-            "times_faster": notebook / statistics.fmean(seconds),
-            "peak_gib": max(memory),
-        }
-
-    settings, recipe = params.load(
-        ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
-    )
-    images = device.to_device(train["images"], where)[:, None]
-    few = dataclasses.replace(recipe, epochs=3)
-    epochs = training.train(model.build(settings), settings, few, images, seed=0)
-    ends = [time.perf_counter() for _ in epochs]
-    own = [end - start for start, end in itertools.pairwise(ends)]  # the first epoch warms up
-    found["notebook_recipe_epoch_seconds"] = spread(own)
-    found["notebook_recipe_times_faster"] = statistics.fmean(loop) / statistics.fmean(own)
+        found[name] = train_processes(name, options.seeds, notebook)
+    for precision in ("float32", "bfloat16"):
+        own = notebook_recipe(train["images"], where, precision)
+        times = statistics.fmean(loop) / statistics.fmean(own)
+        found[f"notebook_recipe_{precision}"] = {"seconds": spread(own), "times_faster": times}
 
     vae, _, _ = model.load(Path("models/vae16.safetensors"), "vae16")
     vae.to(where)
     found["encode_10000_seconds"] = spread(timed(lambda: latent.encode(vae, test["images"])))
-
-    from sklearn.manifold import TSNE
-
     mean, _ = latent.encode(vae, test["images"])
-    (embed,) = params.load(("embed", projection.EmbedParams))
-    start = time.perf_counter()
-    projection.tsne(mean, mean[:10], embed, 0)
-    mine = time.perf_counter() - start
-    start = time.perf_counter()
-    TSNE(perplexity=embed.perplexity, init="pca", random_state=0).fit_transform(mean)
-    theirs = time.perf_counter() - start
-    found["tsne"] = {"seconds": mine, "sklearn_seconds": theirs, "times_faster": theirs / mine}
+    if importlib.util.find_spec("openTSNE"):
+        found["tsne"] = tsne(mean)
+    if shutil.which("dvc"):
+        found["repro"] = repro()
     found["peak_gib_of_benchmark"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     artifacts.write_json(Path("reports/benchmark.json"), found)
     print(json.dumps(found, indent=2))

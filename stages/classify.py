@@ -8,13 +8,21 @@ from mnist_vae import artifacts, classifier, device, errors, metrics, params
 
 
 def main() -> None:
-    device.flush_denormals()
+    device.tune_for_training()
     settings, seed = params.load(("classifier", classifier.ClassifierParams), ("seed", params.Seed))
     train, _ = artifacts.read_arrays(
-        Path("data/mnist/train.safetensors"), "images", "images", "labels", split="train"
+        Path("data/mnist/train.safetensors"),
+        "images",
+        "images uint8 N 28 28",
+        "labels uint8<10 N",
+        split="train",
     )
     test, _ = artifacts.read_arrays(
-        Path("data/mnist/test.safetensors"), "images", "images", "labels", split="test"
+        Path("data/mnist/test.safetensors"),
+        "images",
+        "images uint8 N 28 28",
+        "labels uint8<10 N",
+        split="test",
     )
     where = device.pick()
     images = device.to_device(train["images"], where)[:, None]

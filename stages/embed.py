@@ -11,7 +11,12 @@ def main() -> None:
     name = errors.argument("MODEL")
     settings, seed = params.load(("embed", projection.EmbedParams), ("seed", params.Seed))
     latents, _ = artifacts.read_arrays(
-        Path(f"data/latents/{name}.safetensors"), "latents", "mean", "class_latents", model=name
+        Path(f"data/latents/{name}.safetensors"),
+        "latents",
+        "mean float32 N D",
+        "labels uint8<10 N",
+        "class_latents float32 10 D",
+        model=name,
     )
     maps, method = projection.project(latents["mean"], latents["class_latents"], settings, seed)
     artifacts.write_arrays(

@@ -10,25 +10,37 @@ from mnist_vae import artifacts, classifier, device, errors, evaluation, model, 
 def main() -> None:
     name = errors.argument("MODEL")
     how, seed = params.load(("evaluate", evaluation.EvaluateParams), ("seed", params.Seed))
-    vae, settings, about = model.load(Path(f"models/{name}.safetensors"), name)
+    weights = Path(f"models/{name}.safetensors")
+    vae, settings, about = model.load(weights, name)
+    epochs = params.check(about.get("epochs"), int, f"{weights}: epochs")
+    trained_on = params.check(about.get("device"), str, f"{weights}: device")
     network, _ = classifier.load(Path("data/classifier.safetensors"))
+    variational, dim = settings.kind == "vae", settings.latent_dim
+    logvar = f"logvar float32 N {dim}"
     latents, _ = artifacts.read_arrays(
         Path(f"data/latents/{name}.safetensors"),
         "latents",
-        "mean",
-        "labels",
-        "train_mean",
-        "train_labels",
+        f"mean float32 N {dim}",
+        logvar if variational else (logvar,),
+        "labels uint8<10 N",
+        f"train_mean float32 M {dim}",
+        "train_labels uint8<10 M",
+        model=name,
+        epochs=epochs,
+    )
+    size = len(latents["mean"])
+    maps, _ = artifacts.read_arrays(
+        Path(f"data/maps/{name}.safetensors"),
+        "maps",
+        f"map float32 {size} 2",
+        f"pca float32 {size} 2",
         model=name,
     )
-    maps, _ = artifacts.read_arrays(
-        Path(f"data/maps/{name}.safetensors"), "maps", "map", "pca", model=name
-    )
     data, _ = artifacts.read_arrays(
-        Path("data/mnist/test.safetensors"), "images", "images", "labels", split="test"
+        Path("data/mnist/test.safetensors"), "images", f"images uint8 {size} 28 28", split="test"
     )
-    columns = ["epoch", "loss", "squared_error", *(["kl"] if settings.kind == "vae" else [])]
-    curve = artifacts.read_table(Path(f"reports/curves/{name}.csv"), *columns)
+    columns = ["epoch", "loss", "squared_error", *(["kl"] if variational else [])]
+    curve = artifacts.read_table(Path(f"reports/curves/{name}.csv"), *columns, length=epochs)
     where = device.pick()
 
     measured = evaluation.measure(
@@ -42,7 +54,7 @@ def main() -> None:
         how,
         seed,
     )
-    measured["device"] = about["device"]
+    measured["device"] = trained_on
     artifacts.write_json(Path(f"reports/metrics/{name}.json"), measured)
 
 

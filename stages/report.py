@@ -29,7 +29,7 @@ def main() -> None:
         for path in sorted(Path("reports/figures").glob("*/*.png"))
     }
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed}
-    lock = Path("requirements.txt").read_text(encoding="utf-8")
+    lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
         "Training images, SHA-256": mnist.FILES["train-images-idx3-ubyte"][1],
         "Versions that requirements.txt pins": report.pinned(lock, *PACKAGES),

@@ -8,14 +8,16 @@ from mnist_vae import artifacts, device, errors, model, params, progress, traini
 
 
 def main() -> None:
-    device.flush_denormals()
+    device.tune_for_training()
     name = errors.argument("MODEL")
     settings, recipe, seed = params.load(
         (f"models.{name}", model.ModelParams),
         ("recipes.${recipe}", training.Recipe),
         ("seed", params.Seed),
     )
-    data, _ = artifacts.read_arrays(Path("data/mnist/train.safetensors"), "images", "images")
+    data, _ = artifacts.read_arrays(
+        Path("data/mnist/train.safetensors"), "images", "images uint8 N 28 28", split="train"
+    )
     where = device.pick()
     images = device.to_device(data["images"], where)[:, None]
 

@@ -41,23 +41,32 @@ def run_script(
         (
             "raise OSError(errno.ENOSPC, 'No space', 'models/a')",
             1,
-            "models/a: the disk is full, nothing was published; free some space, run it again",
+            "models/a: not written, the disk is full; free some space, run it again",
         ),
         (
             "raise OSError(errno.EDQUOT, 'Quota')",
             1,
-            "a file: the disk is full, nothing was published; free some space, run it again",
+            "a file: not written, the disk is full; free some space, run it again",
         ),
         (
             "raise OSError(errno.EFBIG, 'Too large', 'models/a')",
             1,
             "models/a: larger than the file-size limit of this shell (ulimit -f)",
         ),
-        ("bytearray(2**62)", 1, "out of memory: this stage needs more than there is"),
+        (
+            "bytearray(2**62)",
+            1,
+            "out of memory: this stage needs more than there is; a smaller batch_size needs less",
+        ),
+        (
+            "raise RuntimeError('MPS out of memory')",
+            1,
+            "the device is out of memory: MPS out of memory; a smaller batch_size needs less",
+        ),
         (
             "raise type('OutOfMemoryError', (RuntimeError,), {})('CUDA: 2 GiB\\nand more')",
             1,
-            "the device is out of memory: CUDA: 2 GiB",
+            "the device is out of memory: CUDA: 2 GiB; a smaller batch_size needs less",
         ),
     ],
 )

@@ -324,8 +324,8 @@ def test_settings(change: dict[str, Any]) -> None:
     [
         ({"first_pair": -1}, "encode.first_pair: found -1, must be from 0 to 9900"),
         ({"first_pair": 9_901}, "encode.first_pair: found 9901"),
-        ({"interpolate": [1, 2, 3]}, "encode: interpolate has 3 digits, must have 4"),
-        ({"interpolate": [1, 2, 3, 4, 5]}, "encode: interpolate has 5 digits, must have 4"),
+        ({"interpolate": [1, 2, 3]}, "encode.interpolate: found 3 values, must be 4"),
+        ({"interpolate": [1, 2, 3, 4, 5]}, "encode.interpolate: found 5 values, must be 4"),
         ({"interpolate": [1, 2, 3, 10]}, "encode.interpolate[3]: found 10, must be from 0 to 9"),
         ({"interpolate": 2456}, "encode.interpolate: found 2456, must be a list"),
         ({"steps": 1}, "encode.steps: found 1, must be from 2 to 50"),

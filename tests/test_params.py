@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-import yaml
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from mnist_vae import params
 from mnist_vae.errors import InputError
@@ -33,7 +30,6 @@ class Optics:
             raise ValueError("more filters than lenses")
 
 
-HUGE = "key: found a whole number of thousands of digits"
 OPTICS = {"name": "wide", "lenses": 2, "focus": 0.5}
 
 
@@ -68,6 +64,7 @@ def written(tmp_path: Path) -> Any:
         (3, int | None, 3),
         ([], tuple[int, ...], ()),
         ([1, 2], tuple[int, ...], (1, 2)),
+        ([1, "a"], tuple[int, str], (1, "a")),
         ({}, dict[str, int], {}),
         ({"a": 1}, dict[str, int], {"a": 1}),
         ({"a": OPTICS}, dict[str, Optics], {"a": Optics(**OPTICS)}),
@@ -105,8 +102,6 @@ def test_takes(value: Any, kind: Any, result: Any) -> None:
         (float("nan"), float, "key: found nan, must be a finite number"),
         (float("inf"), float, "key: found inf, must be a finite number"),
         (10**309, float, "key: found 1000"),
-        pytest.param(2**40_000, float, f"{HUGE}, must be a finite number", id="huge float"),
-        pytest.param(2**40_000, params.Seed, f"{HUGE}, must be from 0", id="huge seed"),
         (3, str, "key: found 3, must be text"),
         (b"raw", str, "key: found b'raw', must be text"),
         ("c", Literal["a", "b"], "key: found 'c', must be one of a, b"),
@@ -116,6 +111,9 @@ def test_takes(value: Any, kind: Any, result: Any) -> None:
         ("ab", tuple[str, ...], "key: found 'ab', must be a list"),
         (b"ab", tuple[int, ...], "key: found b'ab', must be a list"),
         ([1, "2"], tuple[int, ...], "key[1]: found '2', must be a whole number"),
+        ([1, 2], tuple[int, str], "key[1]: found 2, must be text"),
+        ([1], tuple[int, str], "key: found 1 values, must be 2"),
+        ([1, "a", "b"], tuple[int, str], "key: found 3 values, must be 2"),
         ([1], dict[str, int], "key: found [1], must be a mapping of keys to values"),
         ({"a": "b"}, dict[str, int], "key.a: found 'b', must be a whole number"),
         ({1: 2}, dict[str, int], "key: the key 1 must be text"),
@@ -261,6 +259,7 @@ MERGES = "a0: &a0 {x: 1}\n" + "".join(
         ("a: 2024-13-01", ": not valid YAML"),
         pytest.param("a: 1" + ":0" * 200 + ".5", ": not valid YAML", id="base 60"),
         pytest.param("a: " + "9" * 5000, ": not valid YAML", id="digits"),
+        pytest.param("b: 0x" + "f" * 5000, ": not valid YAML", id="hexadecimal digits"),
         (b"\xff\xfe\x00a", ": not text in UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ": not text in UTF-8"),
         (b"a: \0", ": not valid YAML"),
@@ -309,89 +308,3 @@ def test_a_folder(tmp_path: Path) -> None:
 
 def test_a_byte_order_mark_is_no_harm(written: Any) -> None:
     assert params.load(("a", int), path=written("\ufeffa: 1\r\n")) == (1,)
-
-
-# --- Anything at all ------------------------------------------------------------------------------
-
-KINDS = [
-    bool,
-    int,
-    float,
-    str,
-    Literal["a", "b"],
-    int | None,
-    tuple[float, ...],
-    dict[str, int],
-    dict[str, Optics],
-    Optics,
-    params.Seed,
-]
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.binary()
-    | st.dates()
-    | st.sampled_from(["a", "1e-3"])
-)
-values = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner)
-        | st.dictionaries(st.text() | st.integers(), inner)
-        | st.fixed_dictionaries({"name": inner, "lenses": inner, "focus": inner})
-    ),
-    max_leaves=8,
-)
-YAML = """
-a: b: [ ] { } , &x *x <<: !!int !!float !!bool !!binary !!set !!omap !!timestamp !t ' " ...
-%YAML --- # ? > | @ ~ .inf 1e-3 0x 0b_ 1:2 2024-1-1 \ufeff é
-"""
-snippets = st.sampled_from([*YAML.split(), ": ", "- ", "\n", "\n  "])
-
-
-def outcome(value: Any, kind: Any, path: Path | None = None) -> Any:
-    """What the reader makes of a value, or of the key ``a`` of a file: a value or its refusal."""
-    try:
-        return params.load(("a", kind), path=path)[0] if path else params.check(value, kind, "key")
-    except InputError as error:
-        return error
-
-
-def plain(value: Any) -> Any:
-    """A value as YAML would hold it."""
-    if isinstance(value, Optics):
-        return dataclasses.asdict(value)
-    return {k: plain(v) for k, v in value.items()} if isinstance(value, dict) else value
-
-
-def assert_taken_or_refused(found: Any, kind: Any, where: str) -> None:
-    """What was taken is taken again as it is; what was refused is named."""
-    if isinstance(found, InputError):
-        assert str(found).startswith(where)
-    else:
-        assert params.check(plain(found), kind, "again") == found
-
-
-@given(values, st.sampled_from(KINDS))
-def test_any_value_is_taken_or_refused(value: Any, kind: Any) -> None:
-    assert_taken_or_refused(outcome(value, kind), kind, "key")
-
-
-@given(values, st.sampled_from(KINDS))
-def test_any_yaml_is_taken_or_refused(tmp_path_factory: Any, value: Any, kind: Any) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.yaml"
-    path.write_text(yaml.safe_dump({"a": value}, allow_unicode=True), encoding="utf-8")
-    assert_taken_or_refused(outcome(None, kind, path), kind, str(path))
-
-
-@given(st.binary() | st.lists(snippets).map(lambda parts: "".join(parts).encode()))
-@example(b"a: !!int ''")
-@example(b"a: 0x" + b"f" * 5000)
-def test_any_bytes_are_taken_or_refused(tmp_path_factory: Any, content: bytes) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.yaml"
-    path.write_bytes(content)
-    for kind in (float, tuple[str, ...], dict[str, int]):
-        assert_taken_or_refused(outcome(None, kind, path), kind, str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import sys
 import time
@@ -66,6 +67,15 @@ def test_a_terminal_gets_a_bar(
     assert "vae16: 100%" in last
     assert "3/3" in last
     assert "loss 6.125" in last
+
+
+def test_a_terminal_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = itertools.count(1e9, -3600)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(hours))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    list(progress.follow(EPOCHS, 3, 1000, "vae16"))
+    assert re.search(r"2/3, loss 7.000, [\d,]+ images/s, 0 s left", sys.stderr.getvalue())
+    assert not re.search(r"-\d", sys.stderr.getvalue())
 
 
 def test_speed_and_time_left_of_a_training_that_goes_on(

@@ -13,7 +13,7 @@ from mnist_vae import params, projection
 from mnist_vae.errors import InputError
 from mnist_vae.projection import EmbedParams
 
-SETTINGS = EmbedParams(perplexity=15, early_iterations=50, iterations=100, theta=0.8)
+SETTINGS = EmbedParams(perplexity=15, early_iterations=50, iterations=100, theta=0.8, momentum=0.8)
 CLUSTERS, SIZE = 4, 50
 MEMBERS = np.repeat(np.arange(CLUSTERS), SIZE)
 
@@ -145,7 +145,13 @@ def test_one_dimension_is_drawn_against_a_constant(points: np.ndarray, centers: 
 
 # --- Settings -------------------------------------------------------------------------------------
 
-VALID = {"perplexity": 30, "early_iterations": 0, "iterations": 10_000, "theta": 0}
+VALID = {
+    "perplexity": 30,
+    "early_iterations": 0,
+    "iterations": 10_000,
+    "theta": 0,
+    "momentum": 0.95,
+}
 
 
 @pytest.mark.parametrize("change", [{}, {"perplexity": 2.5, "theta": 1}])
@@ -162,6 +168,7 @@ def test_settings(change: dict[str, Any]) -> None:
         ({"iterations": 10_001}, "embed.iterations: found 10001"),
         ({"iterations": 1.5}, "embed.iterations: found 1.5, must be a whole number"),
         ({"theta": 1.1}, "embed.theta: found 1.1, must be from 0 to 1"),
+        ({"momentum": 1.0}, "embed.momentum: found 1.0, must be from 0 to 0.999"),
         ({"method": "umap"}, "embed.method: unknown key"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 from typing import Any
 
 import numpy as np
@@ -224,37 +223,48 @@ def test_narrow_models_may_have_a_rate_of_their_own(latent_dim: int, peak: float
     assert recipe.peak(dataclasses.replace(model, learning_rate_scale=0.5)) == peak / 2
 
 
-@pytest.mark.parametrize("step", [0, 1, 50, 99])
-def test_a_constant_rate(step: int) -> None:
-    assert dataclasses.replace(RECIPE, schedule="constant").rate(step, 100) == 1
+@pytest.mark.parametrize("behind", [0.001, 0.5, 0.999])
+def test_a_constant_rate(behind: float) -> None:
+    assert dataclasses.replace(RECIPE, schedule="constant").rate(behind) == 1
 
 
 @pytest.mark.parametrize(
-    ("warmup", "steps", "rates"),
+    ("warmup", "rates"),
     [
-        (0.5, 3, [0.5, 1, 0.5]),
-        (0.2, 9, [0.5, 1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]),
-        (0.0, 4, [0.8, 0.6, 0.4, 0.2]),
-        (1.0, 4, [0.2, 0.4, 0.6, 0.8]),
-        (0.2, 1, [0.625]),
+        (0.5, [0.25, 0.5, 1, 0.5, 0.25]),
+        (0.25, [0.5, 1, 2 / 3, 1 / 3, 1 / 6]),
+        (0.0, [0.875, 0.75, 0.5, 0.25, 0.125]),
+        (1.0, [0.125, 0.25, 0.5, 0.75, 0.875]),
     ],
 )
-def test_a_triangular_rate(warmup: float, steps: int, rates: list[float]) -> None:
+def test_a_triangular_rate(warmup: float, rates: list[float]) -> None:
     recipe = dataclasses.replace(RECIPE, warmup=warmup)
-    assert [recipe.rate(step, steps) for step in range(steps)] == pytest.approx(rates)
+    found = [recipe.rate(behind) for behind in (0.125, 0.25, 0.5, 0.75, 0.875)]
+    assert found == pytest.approx(rates)
 
 
-@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.37, 1.0])
-@pytest.mark.parametrize("steps", [1, 2, 10, 997])
-def test_a_triangular_rate_goes_up_to_the_peak_and_down(warmup: float, steps: int) -> None:
-    recipe = dataclasses.replace(RECIPE, warmup=warmup)
-    rates = [recipe.rate(step, steps) for step in range(steps)]
-    assert all(0 < rate <= 1 for rate in rates)
-    top = rates.index(max(rates))
-    assert abs((top + 1) - warmup * (steps + 1)) <= 1 + 1e-9
-    up, down = rates[: top + 1], rates[top:]
-    assert all(a < b for a, b in itertools.pairwise(up))
-    assert all(a > b for a, b in itertools.pairwise(down))
+@pytest.mark.parametrize(
+    ("epochs", "last", "sizes"),
+    [
+        (5, 384, [96, 168, 240, 312, 384]),
+        (4, 128, [96, 107, 117, 128]),
+        (3, None, [96, 96, 96]),
+        (3, 32, [96, 64, 32]),
+        (1, 384, [96]),
+    ],
+)
+def test_batches_grow_evenly(epochs: int, last: int | None, sizes: list[int]) -> None:
+    recipe = dataclasses.replace(RECIPE, epochs=epochs, batch_size=96, last_batch_size=last)
+    assert [recipe.batch(epoch) for epoch in range(1, epochs + 1)] == sizes
+
+
+def test_a_larger_last_batch_changes_later_epochs_only(images: Tensor) -> None:
+    constant, growing = (
+        train(images, PLAIN, dataclasses.replace(RECIPE, epochs=2, last_batch_size=last))[1]
+        for last in (None, 2 * RECIPE.batch_size)
+    )
+    assert constant[0] == growing[0]
+    assert constant[1] != growing[1]
 
 
 # --- What cannot be trained -----------------------------------------------------------------------
@@ -283,7 +293,13 @@ def test_recipes(change: dict[str, Any]) -> None:
     recipe = params.check(VALID | change, Recipe, "recipes.x")
     assert (
         dataclasses.asdict(recipe)
-        == {"optimizer": "adam", "learning_rate_2d": None, "warmup": 0.2, "beta2": 0.999}
+        == {
+            "last_batch_size": None,
+            "optimizer": "adam",
+            "learning_rate_2d": None,
+            "warmup": 0.2,
+            "beta2": 0.999,
+        }
         | VALID
         | change
     )

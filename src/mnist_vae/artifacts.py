@@ -16,7 +16,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
@@ -66,12 +66,16 @@ def write_arrays(path: Path, what: str, arrays: Mapping[str, np.ndarray], **abou
 
 
 def read_arrays(
-    path: Path, what: str, *names: str, **expected: Any
+    path: Path, what: str, *wanted: str | tuple[str, ...], **expected: Any
 ) -> tuple[Arrays, dict[str, Any]]:
     """Load the arrays of a file that ``write_arrays`` made, and the facts about them.
 
-    ``names`` are arrays that must be there; ``expected`` are facts that must hold, for example
-    ``model="vae16"``. Raises InputError when the file is missing, damaged or something else.
+    ``wanted`` are arrays that must be there, those of a tuple all or none of them. Behind its name
+    may stand what an array must be: ``"labels uint8<10 N"`` has values below 10, and as many as
+    other arrays of the file have rows where N stands; a letter is any size but 0, and a float has
+    to be finite. ``expected`` are facts that must hold, for example ``model="vae16"``.
+
+    Raises InputError when the file is missing, damaged or something else.
     """
     _check_there(path)
     try:
@@ -79,7 +83,7 @@ def read_arrays(
             header, digest = json.loads((file.metadata() or {})["mnist_vae"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         intact = _digest(header, arrays) == digest
-        found, about = json.loads(header)["what"], json.loads(header)["about"]
+        found, about = json.loads(header)["what"], {**json.loads(header)["about"]}
     except (
         SafetensorError,
         AttributeError,
@@ -101,9 +105,35 @@ def read_arrays(
             raise InputError(
                 f"{path}: made for {key} {about.get(key)!r}, must be {value!r}{_AGAIN}"
             )
-    if missing := [name for name in names if name not in arrays]:
-        raise InputError(f"{path}: lacks {', '.join(missing)}{_AGAIN}")
+    sizes: dict[str, int] = {}
+    for group in wanted:
+        kinds = [kind.split() for kind in ((group,) if isinstance(group, str) else group)]
+        if isinstance(group, str) or any(name in arrays for name, *_ in kinds):
+            for name, *kind in kinds:
+                if fault := _fault(name, arrays.get(name), kind, sizes):
+                    raise InputError(f"{path}: {fault}{_AGAIN}")
     return arrays, about
+
+
+def _fault(name: str, array: np.ndarray | None, kind: list[str], sizes: dict[str, int]) -> str:
+    """Why an array is not of its kind, or nothing; ``sizes`` are those that letters stand for."""
+    if array is None:
+        return f"lacks {name}"
+    if not kind:
+        return ""
+    (dtype, _, bound), letters = kind[0].partition("<"), kind[1:]
+    for letter, size in zip(letters, array.shape, strict=False):
+        if letter.isdigit() or size:
+            sizes.setdefault(letter, int(letter) if letter.isdigit() else size)
+    shape = tuple(sizes.get(letter, letter) for letter in letters)
+    if (array.dtype.name, array.shape) != (dtype, shape):
+        must = f"{dtype} ({', '.join(map(str, shape))})"
+        return f"{name} is {array.dtype} {array.shape}, must be {must}"
+    if not np.isfinite(array).all():
+        return f"{name} holds a number that is not finite"
+    if bound and array.max() >= int(bound):
+        return f"{name} holds {array.max()}, must be below {bound}"
+    return ""
 
 
 _AGAIN = "; delete it and run `dvc repro`"
@@ -117,16 +147,14 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises InputError naming the file when it is anything else."""
     try:
-        value = json.loads(_text(path), parse_constant=_refuse)
+        value = json.loads(_text(path))
+        # Refuses what JSON lacks and Python reads: NaN, 1e999, half of a surrogate pair.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise InputError(f"{path}: damaged, not valid JSON{_AGAIN}") from None
     if not isinstance(value, dict):
         raise InputError(f"{path}: must hold a JSON object{_AGAIN}")
     return value
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
@@ -138,10 +166,14 @@ def write_table(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
     write_bytes(path, text.getvalue().encode())
 
 
-def read_table(path: Path, *columns: str) -> dict[str, np.ndarray]:
-    """Read a CSV of numbers into one float64 array [rows] for each of ``columns``."""
+def read_table(path: Path, *columns: str, length: int | None = None) -> dict[str, np.ndarray]:
+    """Read a CSV of numbers into one float64 array [rows] for each of ``columns``.
+
+    Raises InputError when it is damaged, cut short, or not of ``length`` rows where that is given.
+    """
+    text = _text(path)
     try:
-        rows = list(csv.DictReader(io.StringIO(_text(path)), strict=True))
+        rows = list(csv.DictReader(io.StringIO(text), strict=True))
         table = {c: np.array([float(row[c]) for row in rows]) for c in columns}
     except (csv.Error, KeyError, TypeError, ValueError):
         raise InputError(
@@ -149,6 +181,10 @@ def read_table(path: Path, *columns: str) -> dict[str, np.ndarray]:
         ) from None
     if not rows or not all(math.isfinite(v) for column in table.values() for v in column):
         raise InputError(f"{path}: must hold at least one row of finite numbers{_AGAIN}")
+    if not text.endswith("\n"):
+        raise InputError(f"{path}: damaged, its last line is cut short{_AGAIN}")
+    if length not in (None, len(rows)):
+        raise InputError(f"{path}: found {len(rows)} rows, must be {length}{_AGAIN}")
     return table
 
 
@@ -160,6 +196,8 @@ def _check_there(path: Path) -> None:
         raise InputError(f"{path}: not found; `dvc repro` makes it") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder, must be a file") from None
+    except ValueError:
+        raise InputError(f"{str(path)!r}: no name that a file can have") from None
 
 
 def _text(path: Path) -> str:

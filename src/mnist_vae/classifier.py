@@ -91,12 +91,12 @@ def train(
             batch = images[chosen].roll((down, right), (2, 3))
             optimizer.zero_grad()
             logits = network(to_cells(batch).to(dtype) / 255)
-            loss = F.cross_entropy(logits.float(), labels[chosen].long(), reduction="sum")
+            loss = F.cross_entropy(logits.float(), labels[chosen].long())
             loss.backward()
             done = (optimizer.steps + 1) / (steps + 1)
             rate = settings.learning_rate * min(done / WARMUP, (1 - done) / (1 - WARMUP))
-            optimizer.step(rate, 1 / len(chosen))
-            total += loss.detach()
+            optimizer.step(rate)
+            total += loss.detach() * len(chosen)
         mean = float(total) / size
         if not math.isfinite(mean):
             raise InputError(

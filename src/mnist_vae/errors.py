@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
@@ -39,6 +38,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         main()
+        sys.stdout.flush()
     except InputError as error:
         line, code = str(error), 1
     except KeyboardInterrupt:
@@ -46,24 +46,33 @@ def run(main: Callable[[], None]) -> NoReturn:
     except OSError as error:
         line, code = _describe(error), 1
     except MemoryError as error:
-        line, code = f"out of memory: {str(error) or 'this stage needs more than there is'}", 1
+        line, code = (
+            f"out of memory: {str(error) or 'this stage needs more than there is'}{_LESS}",
+            1,
+        )
     except RuntimeError as error:
         # Known by name and text, because this module must not import torch.
-        if type(error).__name__ != "OutOfMemoryError" and "can't allocate memory" not in str(error):
+        full = re.search("(out of|can't allocate) memory", str(error))
+        if type(error).__name__ != "OutOfMemoryError" and not full:
             raise
-        line, code = f"the device is out of memory: {str(error).splitlines()[0]}", 1
+        line, code = f"the device is out of memory: {str(error).splitlines()[0]}{_LESS}", 1
     else:
         sys.exit(0)
-    with contextlib.suppress(OSError):  # a closed pipe or a full disk behind stdout
+    try:
         sys.stdout.flush()
+    except OSError:  # a closed pipe or a full disk, which would have another word at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print(f"{script}: error: {' '.join(line.split())}", file=sys.stderr, flush=True)
     sys.exit(code)
+
+
+_LESS = "; a smaller batch_size needs less"
 
 
 def _describe(error: OSError) -> str:
     where = error.filename or "a file"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"{where}: the disk is full, nothing was published; free some space, run it again"
+        return f"{where}: not written, the disk is full; free some space, run it again"
     if error.errno == errno.EFBIG:
         return f"{where}: larger than the file-size limit of this shell (ulimit -f)"
     return f"{where}: {error.strerror or error}"

@@ -11,9 +11,8 @@ import torch
 from mnist_vae.artifacts import Arrays
 from mnist_vae.errors import InputError
 from mnist_vae.model import VAE
-from mnist_vae.params import Range
+from mnist_vae.params import Digit, Range
 
-Digit = Annotated[int, Range(0, 9)]
 BATCH = 250  # images at a time: few enough for a processor's cache, which is what is fastest
 TRAVERSED = 8  # latent dimensions to traverse, at most
 
@@ -24,16 +23,12 @@ class EncodeParams:
 
     first_pair: Annotated[int, Range(0, 9_900)]
     """Index of the first of the 100 test images to reconstruct."""
-    interpolate: tuple[Digit, ...]
+    interpolate: tuple[Digit, Digit, Digit, Digit]
     """The four digits a, b, c, d at the corners of the interpolation."""
     steps: Annotated[int, Range(2, 50)]
     """Rows and columns of the interpolation, and columns of the traversals."""
     manifold_steps: Annotated[int, Range(2, 50)]
     """Rows and columns of a 2-d model's decoded latent plane."""
-
-    def __post_init__(self) -> None:
-        if len(self.interpolate) != 4:
-            raise ValueError(f"interpolate has {len(self.interpolate)} digits, must have 4")
 
 
 def explore(

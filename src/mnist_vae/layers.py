@@ -1,13 +1,13 @@
-"""The network's convolutions as the matrix products that they are on a grid of cells.
+"""The network's convolutions as the dense products that they are on a grid of cells.
 
 An image of H x W pixels is laid out as a grid of G x G cells of 4 x 4 pixels, [B, G, G, K], where K
 runs over a cell's pixels row by row and their channels. After the first strided convolution the
 same cell is 2 x 2 pixels, after the second it is one. A 3 x 3 convolution of stride 2 and padding 1
 (``down``) then reads, for each cell, the pixels of that cell and the last ones of the cells before
-it (above, left, above left); its transpose (``up``) reads the cell and those after it. Each is one
-product of a tall matrix of neighbourhoods with a small one that holds the kernel, and each is the
-other's gradient. Such products are what processors do fastest; the functions and parameters are
-exactly those of nn.Conv2d and nn.ConvTranspose2d.
+it (above, left, above left): it is one product of a tall matrix of neighbourhoods with a small one
+that holds the kernel. Its transpose (``up``) is a transposed convolution of 2 x 2 cells and stride
+1, and each is the other's gradient. Both are what processors do fastest, wide and dense; the
+functions and parameters are exactly those of nn.Conv2d and nn.ConvTranspose2d.
 
 Layers with ``relu=True`` apply ReLU to their input, in the copy that they make of it anyway.
 """
@@ -88,7 +88,7 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
 
 
 class _Kernel(nn.Module):
-    """How a 3 x 3 kernel [S, L, 3, 3] lies in the matrices that join large cells to small ones.
+    """How a 3 x 3 kernel [S, L, 3, 3] joins large cells to small ones.
 
     Small cells have s x s pixels of S channels, large ones 2s x 2s pixels of L channels.
     """
@@ -96,52 +96,67 @@ class _Kernel(nn.Module):
     def __init__(self, small: int, large: int, side: int) -> None:
         super().__init__()
         self.small, self.large, self.side = small, large, side
-        where = _places(small, large, side)  # [s²S, 2, 2, 4s²L]
-        after = where.flip(1, 2).permute(1, 2, 0, 3)  # neighbours stand in reverse order
-        self.register_buffer("down_index", where.flatten(), persistent=False)
-        self.register_buffer("up_index", after.flatten(), persistent=False)
-        taken = where.flatten().argsort(stable=True)[: 9 * large * small * side**2]
+        where = _places(small, large, side).flatten()
+        taken = where.argsort(stable=True)[: 9 * large * small * side**2]
+        self.register_buffer("where", where, persistent=False)
         self.register_buffer("taken", taken.view(-1, side**2).t().flatten(), persistent=False)
 
-    down_index: Tensor
-    up_index: Tensor
+    where: Tensor
     taken: Tensor
 
+    def down(self, around: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Small cells [N, s²S] from what ``around`` gives, [N, K]."""
+        kernel = self._flat(weight) if self.side == 1 else self._cells(weight).flatten(1)
+        if bias is None:
+            return around @ kernel.t()
+        return torch.addmm(bias.repeat(self.side**2), around, kernel.t())
+
+    def up(self, small: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        """Large cells [B, G, G, 4s²L] from small ones [B, G, G, s²S]."""
+        kernel = self._cells(weight).permute(0, 3, 1, 2)
+        bias = None if bias is None else bias.repeat(4 * self.side**2)
+        large = F.conv_transpose2d(small.permute(0, 3, 1, 2), kernel, bias)
+        return large[:, :, 1:, 1:].permute(0, 2, 3, 1)  # nothing lies before the first cells
+
     def around(self, x: Tensor, *, relu: bool) -> Tensor:
-        """What ``down`` reads for each cell of [B, G, G, 4s²L]: [B·G·G, K]."""
-        if self.side > 1:
-            return _neighbours(x, before=True, relu=relu)
-        # The nine pixels themselves: fewer than four whole cells have, in the kernel's own order.
-        b, g, f, _ = x.shape
-        pixels = x.view(b, g, f, 2, 2, self.large).transpose(2, 3)  # rows of pixels
-        padded = x.new_empty(b, 2 * g + 1, 2 * f + 1, self.large)
+        """What ``down`` reads for each cell of [B, G, G, 4s²L]: [B·G·G, K], 0 outside the grid."""
+        b, g, f, k = x.shape
+        if self.side > 1:  # beside each cell the three before it
+            padded = x.new_empty(b, g + 1, f + 1, k)
+            inner, rows, columns, step = padded[:, 1:, 1:], 2, 2 * k, 1
+        else:
+            # The nine pixels themselves: fewer than four whole cells have, in the kernel's order.
+            padded = x.new_empty(b, 2 * g + 1, 2 * f + 1, self.large)
+            inner = padded[:, 1:, 1:].unflatten(2, (f, 2)).unflatten(1, (g, 2)).transpose(2, 3)
+            x, rows, columns, step = x.reshape(inner.shape), 3, 3 * self.large, 2
         padded[:, 0], padded[:, :, 0] = 0, 0
-        inner = padded[:, 1:, 1:].unflatten(2, (f, 2)).unflatten(1, (g, 2))
-        _copy(pixels, inner, relu=relu)
-        n, row, pixel, _ = padded.stride()
-        patches = padded.as_strided((b, g, f, 3, 3 * self.large), (n, 2 * row, 2 * pixel, row, 1))
-        return patches.reshape(b * g * f, 9 * self.large)
-
-    def down(self, weight: Tensor) -> Tensor:
-        """The matrix [s²S, K] that takes ``around`` to small cells."""
-        flat = weight.permute(0, 2, 3, 1).reshape(self.small, -1)
-        return flat if self.side == 1 else self._spread(flat, self.down_index, self.small)
-
-    def up(self, weight: Tensor) -> Tensor:
-        """The matrix [4s²S, 4s²L] that takes small cells and those after them to large cells."""
-        flat = weight.permute(0, 2, 3, 1).reshape(self.small, -1)
-        return self._spread(flat, self.up_index, 4 * self.small)
+        if relu:
+            torch.clamp_min(x, 0, out=inner)
+        else:
+            inner.copy_(x)
+        n, row, column, _ = padded.stride()
+        stride = (n, step * row, step * column, row, 1)
+        near = padded.as_strided((b, g, f, rows, columns), stride)
+        return near.reshape(b * g * f, rows * columns)
 
     def gradient(self, small: Tensor, around: Tensor) -> Tensor:
         """The kernel's gradient [S, L, 3, 3] from small cells [N, s²S] and ``around`` [N, K]."""
-        both = _product(small, around)
-        if self.side > 1:  # a tap stands in the matrix once for each pixel of a small cell
+        # A product over very many rows, in parts so that every core has one.
+        parts = math.gcd(4, len(small)) or 1
+        y, x = small.unflatten(0, (parts, -1)), around.unflatten(0, (parts, -1))
+        both = torch.bmm(y.transpose(1, 2), x).sum(0)
+        if self.side > 1:  # a tap stands there once for each pixel of a small cell
             both = both.flatten().index_select(0, self.taken).view(self.side**2, -1).sum(0)
         return both.view(self.small, 3, 3, self.large).permute(0, 3, 1, 2)
 
-    def _spread(self, flat: Tensor, index: Tensor, rows: int) -> Tensor:
+    def _flat(self, weight: Tensor) -> Tensor:
+        return weight.permute(0, 2, 3, 1).reshape(self.small, -1)
+
+    def _cells(self, weight: Tensor) -> Tensor:
+        """The kernel as one of 2 x 2 cells: [s²S, 2, 2, 4s²L]."""
         # One more entry, zero, for the places that no tap joins.
-        return F.pad(flat.flatten(), (0, 1)).index_select(0, index).view(rows * self.side**2, -1)
+        taps = F.pad(self._flat(weight).flatten(), (0, 1))
+        return taps.index_select(0, self.where).view(self.small * self.side**2, 2, 2, -1)
 
 
 class _Conv(torch.autograd.Function):
@@ -152,8 +167,7 @@ class _Conv(torch.autograd.Function):
         around = kernel.around(x, relu=relu)
         ctx.save_for_backward(x, weight, around)
         ctx.kernel, ctx.relu = kernel, relu
-        y = torch.addmm(bias.repeat(kernel.side**2), around, kernel.down(weight).t())
-        return y.view(*x.shape[:3], y.shape[1])
+        return kernel.down(around, weight, bias).unflatten(0, x.shape[:3])
 
     @staticmethod
     @once_differentiable
@@ -161,9 +175,8 @@ class _Conv(torch.autograd.Function):
         x, weight, around = ctx.saved_tensors
         into_x = None
         if ctx.needs_input_grad[0]:
-            into_x = _neighbours(grad, before=False) @ ctx.kernel.up(weight)
-            into_x = _masked(into_x.view_as(x), x, relu=ctx.relu)
-        into_weight = ctx.kernel.gradient(grad.reshape(len(around), -1), around)
+            into_x = _masked(ctx.kernel.up(grad, weight), x, relu=ctx.relu)
+        into_weight = ctx.kernel.gradient(grad.flatten(0, 2), around)
         return into_x, into_weight, _sum(grad, weight.shape[0]), None, None
 
 
@@ -172,20 +185,18 @@ class _ConvTranspose(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kernel: _Kernel, relu: bool
     ) -> Tensor:
-        ctx.save_for_backward(x, weight)
+        small = x.clamp_min(0) if relu else x
+        ctx.save_for_backward(small, weight)
         ctx.kernel, ctx.relu = kernel, relu
-        near = _neighbours(x, before=False, relu=relu)
-        y = torch.addmm(bias.repeat(4 * kernel.side**2), near, kernel.up(weight))
-        return y.view(*x.shape[:3], y.shape[1])
+        return kernel.up(small, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
+        small, weight = ctx.saved_tensors
         around = ctx.kernel.around(grad, relu=False)
-        into_x = _masked((around @ ctx.kernel.down(weight).t()).view_as(x), x, relu=ctx.relu)
-        small = (x.clamp_min(0) if ctx.relu else x).view(len(around), -1)
-        into_weight = ctx.kernel.gradient(small, around)
+        into_x = _masked(ctx.kernel.down(around, weight).view(small.shape), small, relu=ctx.relu)
+        into_weight = ctx.kernel.gradient(small.flatten(0, 2), around)
         return into_x, into_weight, _sum(grad, weight.shape[1]), None, None
 
 
@@ -193,35 +204,9 @@ def _apply(function: type[torch.autograd.Function], *inputs: Any) -> Tensor:
     return function.apply(*inputs)
 
 
-def _neighbours(x: Tensor, *, before: bool, relu: bool = False) -> Tensor:
-    """Beside each cell of [B, G, G, K] the ones before it, or after it: [B·G·G, 4 K], 0 outside."""
-    b, g, f, k = x.shape
-    padded = x.new_empty(b, g + 1, f + 1, k)
-    edge, start = (0, 1) if before else (-1, 0)
-    padded[:, edge], padded[:, :, edge] = 0, 0
-    _copy(x, padded[:, start : start + g, start : start + f], relu=relu)
-    n, row, cell, _ = padded.stride()
-    near = padded.as_strided((b, g, f, 2, 2 * k), (n, row, cell, row, 1))
-    return near.reshape(b * g * f, 4 * k)
-
-
-def _copy(x: Tensor, out: Tensor, *, relu: bool) -> None:
-    if relu:
-        torch.clamp_min(x, 0, out=out)
-    else:
-        out.copy_(x)
-
-
 def _masked(grad: Tensor, x: Tensor, *, relu: bool) -> Tensor:
-    """The gradient before ReLU of x from the one after it."""
+    """The gradient before ReLU from the one after it; ``x`` is what went in, or what came out."""
     return torch.ops.aten.threshold_backward(grad, x, 0) if relu else grad
-
-
-def _product(y: Tensor, x: Tensor) -> Tensor:
-    """Yᵀ X over very many rows, in parts so that every core has one."""
-    parts = math.gcd(4, len(y)) or 1
-    both = torch.bmm(y.view(parts, -1, y.shape[1]).transpose(1, 2), x.view(parts, -1, x.shape[1]))
-    return both.sum(0)
 
 
 def _sum(y: Tensor, channels: int) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import gzip
 import hashlib
 import io
@@ -176,7 +177,10 @@ def read_files(path: Path) -> dict[str, bytes]:
                     faults.setdefault(name, str(fault))
                 if len(found) == len(FILES):
                     break
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        # The reader of a damaged zip seeks to before the file's start.
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):
+            raise
         raise InputError(f"damaged, or not a tar or zip archive: {error}") from None
     if lacking := [name for name in FILES if name not in found]:
         raise InputError("; ".join(faults.get(name, f"{name}: no such file") for name in lacking))
@@ -335,10 +339,12 @@ def _run(command: list[str], seconds: float, grace: float = 0, cwd: Path | None 
     a line of what it said when it fails, or with the time that it was given.
     """
     # The shell bounds each file that the program can write, in units of 512 bytes.
-    limit = f'ulimit -f {_DOWNLOAD_LIMIT // 512} 2>/dev/null; exec "$@"'
+    bounded = f'ulimit -f {_DOWNLOAD_LIMIT // 512} 2>/dev/null; exec "$@"'
     with tempfile.TemporaryFile() as stderr:
+        stderr.write(b" " * 8192)  # room to say that the disk is full when it is
+        stderr.seek(0)
         process = subprocess.Popen(
-            ["sh", "-c", limit, "sh", *command],
+            ["sh", "-c", bounded, "sh", *command],
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -356,7 +362,8 @@ def _run(command: list[str], seconds: float, grace: float = 0, cwd: Path | None 
         if code == -signal.SIGALRM:
             raise InputError(f"not done within {seconds:g} s")
         if code == -signal.SIGXFSZ:
-            raise InputError(f"sent more than {_DOWNLOAD_LIMIT // _MIB} MiB")
+            limit = f"{_DOWNLOAD_LIMIT // _MIB} MiB"
+            raise InputError(f"sent more than {limit}, or than this shell's ulimit -f")
         if code:
             stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
             raise InputError(_said(stderr.read().decode(errors="replace")) or f"ended with {code}")

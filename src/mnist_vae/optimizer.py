@@ -30,54 +30,53 @@ class Optimizer:
     the gradient hardly shows are learned too. It takes the two kernels as large as the grid, 94% of
     the parameters at MNIST's sizes; what else there is moves by Adam.
 
-    The model's parameters and gradients become views of vectors in ``dtype``. Where that is less
-    than float32, the vector that moves stays float32 and is copied out after each step, so that
-    steps smaller than the rounding are not lost. Kernels of convolutions lie channels last, as the
-    layers read them. torch.optim's Adam computes the same, but imports a compiler first, which
-    takes as long as an epoch.
+    The model's parameters become views of a vector in ``dtype``. Where that is less than float32,
+    the vector that moves stays float32 and is copied out after each step, so that steps smaller
+    than the rounding are not lost. Kernels of convolutions lie channels last, as the layers read
+    them. torch.optim's Adam computes the same, but imports a compiler first, which takes as long as
+    an epoch.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype, *, beta2: float, muon: bool) -> None:
-        self.parameters = list(model.parameters())
+        grid = (GridConv2d, GridConvTranspose2d)
+        large = {id(m.weight) for m in model.modules() if isinstance(m, grid)} if muon else set()
+        # What Muon moves comes first in the vectors: there it is one stack of matrices.
+        self.parameters = sorted(model.parameters(), key=lambda p: id(p) not in large)
         self.master = torch.cat([_flat(p.detach()).float() for p in self.parameters])
         self.weights = self.master if dtype == torch.float32 else self.master.to(dtype)
-        self.grads = torch.zeros_like(self.weights)
-        self.mean, self.square = torch.zeros_like(self.master), torch.zeros_like(self.master)
+        self.grads = torch.empty_like(self.weights)
+        self.stack = len(large), len(self.parameters[0]), -1
+        self.start = sum(p.numel() for p in self.parameters[: len(large)])  # of what Adam moves
+        self.mean = torch.zeros_like(self.master)
+        self.square = torch.zeros_like(self.master[self.start :])
         self.steps, self.beta1, self.beta2, self.eps = 0, 0.9, beta2, 1e-8
-        views = zip(
-            self.parameters, self._views(self.weights), self._views(self.grads), strict=True
-        )
-        for p, weight, grad in views:
-            p.data, p.grad = weight, grad
-        grid = (GridConv2d, GridConvTranspose2d)
-        large = {id(layer.weight) for layer in model.modules() if isinstance(layer, grid)}
-        self.matrices: list[tuple[slice, int]] = []  # where each lies, and its rows
-        end = 0
-        for p in self.parameters:
-            start, end = end, end + p.numel()
-            if muon and id(p) in large:
-                self.matrices.append((slice(start, end), len(p)))
+        for p, weight in zip(self.parameters, self._views(self.weights), strict=True):
+            p.data = weight
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        self.grads.zero_()
+        for p in self.parameters:
+            p.grad = None
 
     @torch.no_grad()
-    def step(self, rate: float, scale: float) -> None:
-        """Move at a learning rate, with the gradients times ``scale``."""
+    def step(self, rate: float) -> None:
+        """Move at a learning rate; every parameter must have a gradient."""
         self.steps += 1
-        grad = self.grads.float() * scale
+        flat = [_flat(p.grad) for p in self.parameters if p.grad is not None]
+        grad = torch.cat(flat, out=self.grads).float()
         self.mean.lerp_(grad, 1 - self.beta1)
-        self.square.mul_(self.beta2).addcmul_(grad, grad, value=1 - self.beta2)
+        if self.start:
+            ahead = grad[: self.start].lerp(self.mean[: self.start], self.beta1)  # Nesterov's
+            ahead = ahead.view(self.stack)
+            # 0.2·√(larger side) gives entries the size of Adam's steps; twice that was tuned.
+            size = 0.4 * math.sqrt(max(ahead.shape[1:]))
+            weights = self.master[: self.start].view(self.stack)
+            weights.baddbmm_(orthogonalizers(ahead), ahead, alpha=-rate * size)
+        grad, mean = grad[self.start :], self.mean[self.start :]
+        self.square.lerp_(grad.square(), 1 - self.beta2)
         unbiased = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
         spread = (self.square / unbiased[1]).sqrt_().add_(self.eps)
-        move = (self.mean / unbiased[0]).div_(spread)
-        for part, rows in self.matrices:
-            ahead = grad[part].lerp(self.mean[part], self.beta1).view(rows, -1)  # Nesterov's
-            # 0.2·√(larger side) gives entries the size of Adam's steps; twice that was tuned.
-            size = 0.4 * math.sqrt(max(ahead.shape))
-            move[part] = orthogonalized(ahead).flatten() * size
-        self.master.sub_(move, alpha=rate)
+        self.master[self.start :].addcdiv_(mean, spread, value=-rate / unbiased[0])
         if self.weights is not self.master:
             self.weights.copy_(self.master)
 
@@ -112,21 +111,22 @@ class Optimizer:
                 yield part.view(p.shape)
 
 
-def orthogonalized(matrix: Tensor) -> Tensor:
-    """Nearly U Vᵀ of a matrix U S Vᵀ, by Newton-Schulz iteration.
+def orthogonalizers(matrices: Tensor) -> Tensor:
+    """Symmetric [N, R, R] that take matrices U S Vᵀ, [N, R, C], nearly to U Vᵀ.
 
-    The polynomials act on the small product of the matrix with its transpose, so that the matrix
-    itself is read only twice.
+    By Newton-Schulz iteration on the products of the matrices with their transposes, which are
+    small where R is: the matrices themselves are read only twice.
     """
-    if matrix.shape[0] > matrix.shape[1]:
-        return orthogonalized(matrix.t()).t()
-    x = matrix / (1.01 * matrix.norm() + 1e-20)
-    gram, eye = x @ x.t(), torch.eye(len(x), device=x.device)
-    total = eye
+    gram = matrices @ matrices.mT
+    norm = gram.diagonal(dim1=1, dim2=2).sum(1).sqrt_().mul_(1.01).clamp_min_(1e-12)[:, None, None]
+    gram.div_(norm.square())
+    total = None
     for a, b, c in POLAR_EXPRESS:
-        p = a * eye + b * gram + c * (gram @ gram)
-        total, gram = p @ total, p @ gram @ p
-    return total @ x
+        p = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        p.diagonal(dim1=1, dim2=2).add_(a)
+        total, gram = p if total is None else total.bmm(p), p.bmm(gram).bmm(p)
+    assert total is not None
+    return total.div_(norm)
 
 
 def _flat(parameter: Tensor) -> Tensor:

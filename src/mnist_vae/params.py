@@ -1,8 +1,8 @@
 """A small strict reader of params.yaml: a key and a type in, a checked value out.
 
 Types are what dataclass fields are annotated with: ``bool``, ``int``, ``float``, ``str``,
-``Literal[...]``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]``, other dataclasses, and
-``Annotated[int, Range(1, 100)]`` where only a part of the type is allowed.
+``Literal[...]``, ``X | None``, ``tuple[X, ...]``, ``tuple[X, Y]``, ``dict[str, X]``, other
+dataclasses, and ``Annotated[int, Range(1, 100)]`` where only a part of the type is allowed.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Range:
 
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 Fraction = Annotated[float, Range(0, 1)]
+Digit = Annotated[int, Range(0, 9)]
 
 
 def load(*wanted: tuple[str, Any], path: Path = PARAMS) -> tuple[Any, ...]:
@@ -88,7 +89,11 @@ def check(value: Any, kind: Any, where: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise InputError(f"{where}: found {_show(value)}, must be a list")
-        return tuple(check(v, args[0], f"{where}[{i}]") for i, v in enumerate(value))
+        kinds = args[:1] * len(value) if args[-1] is ... else args
+        if len(value) != len(kinds):
+            raise InputError(f"{where}: found {len(value)} values, must be {len(kinds)}")
+        found = zip(value, kinds, strict=True)
+        return tuple(check(v, one, f"{where}[{i}]") for i, (v, one) in enumerate(found))
     if origin is dict:
         return {k: check(v, args[1], f"{where}.{k}") for k, v in _mapping(value, where).items()}
     if dataclasses.is_dataclass(kind):
@@ -154,6 +159,7 @@ class _Loader(yaml.SafeLoader):
 def _read(path: Path) -> dict[str, Any]:
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        repr(tree)  # refuses whole numbers of thousands of digits, which nobody can be shown
     except FileNotFoundError:
         raise InputError(f"{path}: not found; run from the project's top folder") from None
     except IsADirectoryError:
@@ -207,8 +213,5 @@ def _near(key: str, known: Mapping[str, Any]) -> str:
 
 
 def _show(value: Any) -> str:
-    try:
-        text = "nothing" if value is None else repr(value)
-    except ValueError:
-        return "a whole number of thousands of digits"
+    text = "nothing" if value is None else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -22,22 +22,21 @@ def follow(
     """
     live = sys.stderr.isatty()
     start = last = time.perf_counter()
-    with tqdm(total=total, initial=done, desc=name, unit="epoch", disable=not live) as bar:
+    # Without tqdm's own times: they follow the wall clock, which may be set back meanwhile.
+    shape = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
+    with tqdm(total=total, initial=done, desc=name, disable=not live, bar_format=shape) as bar:
         for epoch in epochs:
             now = time.perf_counter()
             if epoch.epoch <= done:
                 yield epoch
                 continue
             speed = images / (now - last)
+            left = (now - start) / (epoch.epoch - done) * (total - epoch.epoch)
+            said = f"loss {epoch.loss:.3f}, {speed:,.0f} images/s, {left:.0f} s left"
             if live:
                 bar.update(epoch.epoch - bar.n)
-                bar.set_postfix_str(f"loss {epoch.loss:.3f}, {speed:,.0f} images/s")
+                bar.set_postfix_str(said)
             else:
-                left = (now - start) / (epoch.epoch - done) * (total - epoch.epoch)
-                print(
-                    f"{name}: epoch {epoch.epoch}/{total}, loss {epoch.loss:.3f}, "
-                    f"{speed:,.0f} images/s, {left:.0f} s left",
-                    flush=True,
-                )
+                print(f"{name}: epoch {epoch.epoch}/{total}, {said}", flush=True)
             last = now
             yield epoch

@@ -22,6 +22,8 @@ class EmbedParams:
     """Iterations after that."""
     theta: Annotated[float, Range(0, 1)]
     """Accuracy of the Barnes-Hut approximation: 0 is exact, larger is faster."""
+    momentum: Annotated[float, Range(0, 0.999)]
+    """Part of a point's last move that it keeps, in the iterations after the early ones."""
 
 
 def project(
@@ -89,6 +91,7 @@ def tsne(
         early_exaggeration_iter=settings.early_iterations,
         n_iter=settings.iterations,
         theta=settings.theta,
+        final_momentum=settings.momentum,
         neighbors="exact",
         negative_gradient_method="bh",
         initialization="pca",

@@ -342,6 +342,8 @@ def compose(
     of the digit classifier; ``settings`` are the other params to show, with ``recipe``; ``facts``
     are further lines of provenance, each with its name.
     """
+    if not models:
+        raise InputError("params.yaml: models: found none, must name at least one")
     sections = [
         Section(QUESTION, _opening(models, measured)),
         Section("All models compared", _comparison(models, measured)),
@@ -382,7 +384,7 @@ def _pairs(
     for name, about in models.items():
         kind, dims = (about.get(k) if isinstance(about, Mapping) else None for k in _WHAT)
         error = number(measured.get(name, {}), "distortion.squared_error")
-        if kind in known and isinstance(dims, int) and error:
+        if kind in tuple(known) and isinstance(dims, int) and error:
             known[kind].setdefault(dims, []).append(name)
     return [
         # The notebook's objective is the default likelihood; min keeps the first of equals.
@@ -537,12 +539,18 @@ def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
         beta, _, variance, _, rate = values
         if beta is None or rate is None:
             continue
-        if variance is None:
-            found = audit.audit_bernoulli(kl_weight=beta, rate=rate)
-        else:
-            found = audit.audit_gaussian(
-                kl_weight=beta, mean_squared_error=variance, rate=rate, variance=1
+        try:
+            found = (
+                audit.audit_bernoulli(kl_weight=beta, rate=rate)
+                if variance is None
+                else audit.audit_gaussian(
+                    kl_weight=beta, mean_squared_error=variance, rate=rate, variance=1
+                )
             )
+        except (ValueError, ZeroDivisionError) as error:
+            raise InputError(
+                f"reports/metrics/{name}.json: audit: {error}; delete it and run `dvc repro`"
+            ) from None
         rows.append([Cell(name), *(Cell(_ABSENT if v is None else show(v)) for v in values)])
         findings.append((name, [found.sentence]))
     if not rows:
@@ -571,7 +579,9 @@ _AUDITED = {
 def number(metrics: Metrics, path: str) -> float | None:
     """The number at a path of dotted keys, or None where there is none."""
     found = _at(metrics, path)
-    return found if isinstance(found, int | float) and not isinstance(found, bool) else None
+    if not isinstance(found, int | float) or isinstance(found, bool):
+        return None
+    return found if abs(found) < 1e300 else None  # beyond, sums and drawings overflow
 
 
 def _at(metrics: Metrics, path: str) -> Any:

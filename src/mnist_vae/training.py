@@ -32,7 +32,9 @@ class Recipe:
     epochs: Annotated[int, Range(1, 100_000)]
     """Passes over the training images."""
     batch_size: Annotated[int, Range(1, 60_000)]
-    """Images a step; the last batch of an epoch holds what is left."""
+    """Images a step; the last step of an epoch takes what is left."""
+    last_batch_size: Annotated[int, Range(1, 60_000)] | None = None
+    """Images a step in the last epoch, if batches grow: evenly, from epoch to epoch."""
     learning_rate: Annotated[float, Range(0, 10, above=True)]
     """Constant, or the peak of the schedule."""
     learning_rate_2d: Annotated[float, Range(0, 10, above=True)] | None = None
@@ -40,7 +42,7 @@ class Recipe:
     schedule: Literal["constant", "triangular"]
     """``triangular`` goes linearly from 0 to the peak and back to 0, step by step."""
     warmup: Fraction = 0.2
-    """Part of all steps in which a triangular schedule goes up."""
+    """Part of the training in which a triangular schedule goes up."""
     optimizer: Literal["adam", "muon"] = "adam"
     """Adam for all parameters, or Muon for the two largest kernels; see optimizer.Optimizer."""
     beta2: Annotated[float, Range(0, 0.999999)] = 0.999
@@ -55,14 +57,19 @@ class Recipe:
         own = self.learning_rate_2d if model.latent_dim <= 2 else None
         return (own or self.learning_rate) * model.learning_rate_scale
 
-    def rate(self, step: int, steps: int) -> float:
-        """Part of the peak at a step out of ``steps``, both ends of the triangle left out."""
+    def batch(self, epoch: int) -> int:
+        """Images a step in an epoch, counted from 1."""
+        grown = (epoch - 1) / max(self.epochs - 1, 1)
+        last = self.last_batch_size or self.batch_size
+        return round(self.batch_size + (last - self.batch_size) * grown)
+
+    def rate(self, behind: float) -> float:
+        """Part of the peak when that part of the training lies behind, above 0 and below 1."""
         if self.schedule == "constant":
             return 1.0
-        done = (step + 1) / (steps + 1)
-        if done < self.warmup:
-            return done / self.warmup
-        return (1 - done) / (1 - self.warmup)
+        if behind < self.warmup:
+            return behind / self.warmup
+        return (1 - behind) / (1 - self.warmup)
 
 
 class Epoch(NamedTuple):
@@ -103,7 +110,6 @@ def train(
         model.to(where).train(), dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon"
     )
     cells = to_cells(images)
-    batches = math.ceil(size / recipe.batch_size)
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:
         optim.restore(checkpoints.state)
@@ -117,24 +123,25 @@ def train(
         noise = torch.randn(size, model.latent_dim, generator=generator).to(where)
         wide = torch.float32 if where.type == "mps" else torch.float64  # MPS has no float64
         totals = torch.zeros(3, dtype=wide, device=where)
-        slices = zip(shuffled.split(recipe.batch_size), noise.split(recipe.batch_size), strict=True)
-        for step, (batch, eps) in enumerate(slices, (epoch - 1) * batches):
+        batch_size = recipe.batch(epoch)
+        slices = zip(shuffled.split(batch_size), noise.split(batch_size), strict=True)
+        for step, (batch, eps) in enumerate(slices):
             pixels = batch / 255  # float32
             optim.zero_grad()
             output = model(pixels.to(dtype), eps)
             terms = objective.terms(pixels, output, settings.kl_weight, settings.likelihood)
-            loss = terms.loss.sum()
-            loss.backward()
-            rate = recipe.peak(settings) * recipe.rate(step, recipe.epochs * batches)
-            optim.step(rate, 1 / len(batch))
+            terms.loss.mean().backward()
+            # Half a step on, because a triangle's ends are 0.
+            behind = (epoch - 1 + (step + 0.5) / math.ceil(size / batch_size)) / recipe.epochs
+            optim.step(recipe.peak(settings) * recipe.rate(behind))
             # Sums stay on the device: reading one here would wait for it at every step.
-            kl = loss.new_zeros(()) if terms.kl is None else terms.kl.detach().sum()
-            totals += torch.stack([loss.detach(), terms.squared_error.detach().sum(), kl])
+            parts = [part for part in terms if part is not None]
+            totals[: len(parts)] += torch.stack(parts).detach().sum(1)
         loss_mean, error, kl_mean = (totals / size).tolist()
         if not (math.isfinite(loss_mean) and bool(optim.master.isfinite().all())):
             raise InputError(
                 f"the loss became {loss_mean} in epoch {epoch}: lower the recipe's learning_rate "
-                "or the model's learning_rate_scale or kl_weight; nothing was published"
+                "or the model's learning_rate_scale or kl_weight; no weights were published"
             )
         done.append(Epoch(epoch, loss_mean, error, kl_mean if model.variational else None))
         if epoch == recipe.epochs:

@@ -1,0 +1,173 @@
+"""Nothing in the project can run what it reads; the tests that docs/security.md names exist."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = [
+    path
+    for top in ("src", "stages", "tests", "benchmarks", ".ci")
+    for path in ROOT.glob(f"{top}/**/*.py")
+]
+
+# --- Nothing that is read is run ------------------------------------------------------------------
+
+RUN_WHAT_THEY_READ = {
+    *("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"),
+    *("torch.load", "torch.jit.load", "torch.hub", "torch.package", "pandas.read_pickle"),
+    *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.full_load_all"),
+    *("yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.Loader", "yaml.UnsafeLoader"),
+    *("eval", "exec", "builtins.eval", "builtins.exec", "__import__", "importlib.import_module"),
+    *("os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"),
+}
+
+
+class Audit(ast.NodeVisitor):
+    """Collects what in a source file could run data, under whatever name it was imported."""
+
+    def __init__(self, source: str) -> None:
+        self.found: list[str] = []
+        self.imported: dict[str, str] = {}
+        self.safe_loaders = {"yaml.SafeLoader", "yaml.CSafeLoader"}
+        self.visit(ast.parse(source))
+
+    def name(self, node: ast.AST | None) -> str:
+        """The full dotted name of an expression, or nothing."""
+        if isinstance(node, ast.Name):
+            return self.imported.get(node.id, node.id)
+        if isinstance(node, ast.Attribute):
+            return f"{self.name(node.value)}.{node.attr}"
+        return ""
+
+    def check(self, name: str) -> None:
+        parts = name.split(".")
+        if RUN_WHAT_THEY_READ & {".".join(parts[:end]) for end in range(1, len(parts) + 1)}:
+            self.found.append(name)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self.check(alias.name)
+            if alias.asname:
+                self.imported[alias.asname] = alias.name
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        for alias in node.names:
+            self.imported[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+            self.check(f"{node.module}.{alias.name}")
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        if [self.name(base) for base in node.bases if self.name(base) in self.safe_loaders]:
+            self.safe_loaders.add(node.name)
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = self.name(node.func)
+        given = {keyword.arg: keyword.value for keyword in node.keywords}
+        for switch in {"shell", "allow_pickle"} & given.keys():
+            if not (isinstance(given[switch], ast.Constant) and given[switch].value is False):
+                self.found.append(f"{name}({switch})")
+        if name == "numpy.load" and (len(node.args) > 2 or None in given):
+            self.found.append(name)
+        loader = self.name(given.get("Loader", node.args[-1] if len(node.args) == 2 else None))
+        if name in ("yaml.load", "yaml.load_all") and loader in self.safe_loaders:
+            for argument in [*node.args, *given.values()]:
+                self.visit(argument)
+        else:
+            self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.check(self.name(node))
+        self.visit(node.value)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self.check(self.name(node))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import yaml; yaml.safe_load(text)",
+        "import yaml; yaml.load(text, yaml.SafeLoader); yaml.load(text, Loader=yaml.CSafeLoader)",
+        "import yaml\nclass Strict(yaml.SafeLoader): pass\nyaml.load(text, Strict)",
+        "import numpy as np; np.load(path); np.load(path, allow_pickle=False)",
+        "import torch; torch.save(x, path); model.eval(); model.load(path)",
+        "import subprocess; subprocess.run(['ls'], shell=False)",
+        "import json, re; json.load(file); re.compile('x'); cursor.exec(x)",
+        "from safetensors import safe_open; safe_open(path, framework='numpy')",
+    ],
+)
+def test_what_reads_data_as_data_passes(source: str) -> None:
+    assert Audit(source).found == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pickle",
+        "import cPickle as safe",
+        "from pickle import loads",
+        "def f():\n    import dill",
+        "import joblib.numpy_pickle",
+        "import shelve, marshal",
+        "import torch; torch.load(path)",
+        "import torch; torch.load(path, weights_only=True)",
+        "import torch as t; read = t.load",
+        "from torch import load as read; read(path)",
+        "import torch.hub",
+        "import pandas as pd; pd.read_pickle(path)",
+        "import yaml; yaml.load(text)",
+        "import yaml; yaml.load(text, yaml.Loader)",
+        "import yaml; yaml.load(text, Loader=yaml.FullLoader)",
+        "import yaml\nclass Loose(yaml.UnsafeLoader): pass\nyaml.load(text, Loose)",
+        "import yaml; yaml.load(text, Loader=given)",
+        "import yaml as y; y.unsafe_load(text)",
+        "from yaml import full_load; full_load(text)",
+        "from yaml import load; load(text)",
+        "import yaml; list(map(yaml.load_all, files))",
+        "import numpy as np; np.load(path, allow_pickle=True)",
+        "import numpy as np; np.load(path, allow_pickle=trusted)",
+        "import numpy as np; np.load(path, None, True)",
+        "import numpy as np; np.load(path, **options)",
+        "from numpy import load; load(path, None, True)",
+        "from numpy.lib import format; format.read_array(file, allow_pickle=True)",
+        "eval(text)",
+        "exec(text)",
+        "run = exec",
+        "import builtins; builtins.eval(text)",
+        "import os; os.system(text)",
+        "from os import popen; popen(text)",
+        "import subprocess; subprocess.run(text, shell=True)",
+        "import subprocess; subprocess.Popen(text, shell=maybe)",
+        "import subprocess; subprocess.getoutput(text)",
+        "__import__('pickle').loads(data)",
+        "import importlib; importlib.import_module(name)",
+    ],
+)
+def test_what_could_run_data_is_found(source: str) -> None:
+    assert Audit(source).found != []
+
+
+def test_the_sources_are_those_of_the_whole_project() -> None:
+    assert {"params.py", "train.py", "bench.py", "check_lock.py", Path(__file__).name} <= {
+        path.name for path in SOURCES
+    }
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_source_can_run_what_it_reads(path: Path) -> None:
+    assert Audit(path.read_text()).found == []
+
+
+# --- What is promised -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text())
+)
+def test_the_tests_that_are_named_exist(name: str) -> None:
+    assert any(f"def {name}(" in path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
