@@ -10,13 +10,13 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Set by some shells and editors; it would lead uv and mypy to another environment.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
-.PHONY: help reproduce test fuzz lint check-lock bench lock clean
+.PHONY: help reproduce test fuzz torture lint check-lock bench compare lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
-	@dvc repro
+	@dvc repro || { python .ci/mend_lock.py && dvc repro; }
 	@echo && sed -n '/^|  |/,/^$$/p' reports/README.md
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
@@ -25,8 +25,11 @@ reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it
 test: $(READY) ## run the tests
 	@python -m pytest
 
-fuzz: $(READY) ## try 10,000 inputs of each kind on the readers of params and arrays
-	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/test_params.py tests/test_artifacts.py
+fuzz: $(READY) ## try 10,000 inputs of each kind on every reader
+	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/test_fuzz.py
+
+torture: $(READY) ## kill the pipeline 50 times on small data, and see that nothing is lost
+	@python tests/torture.py
 
 lint: $(READY) ## check style (ruff) and types (mypy)
 	@ruff check . && ruff format --check . && mypy
@@ -36,6 +39,9 @@ check-lock: $(READY) ## fail when dvc.lock and reports do not match code and par
 
 bench: $(READY) ## time training against the notebook's own loop, on this machine
 	@python benchmarks/bench.py
+
+compare: $(READY) ## train with other threads, precisions and devices, and compare the results
+	@python benchmarks/reproducibility.py
 
 lock: $(READY) ## choose package versions anew for requirements.txt, hashes and no addresses
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from mnist_vae.model import VAE, ModelParams, build
 from mnist_vae.training import Epoch, Recipe, checkpoints_of, train
 
 SETTINGS = ModelParams(kind="vae", latent_dim=4, kl_weight=0.001)
+PLAIN = ModelParams(kind="ae", latent_dim=4)
 EPOCHS = 5
 
 
@@ -31,23 +36,35 @@ def recipe(precision: str = "float32", **changed: object) -> Recipe:
 
 
 def run(
-    folder: Path, images: np.ndarray, how: Recipe, stop: int | None = None
+    folder: Path,
+    images: np.ndarray,
+    how: Recipe,
+    stop: int | None = None,
+    settings: ModelParams = SETTINGS,
 ) -> tuple[VAE, list[Epoch]]:
     """Train, or go on; up to ``stop`` epochs, as if killed then."""
     pixels = torch.from_numpy(images.copy())[:, None]
-    kept = checkpoints_of("m", SETTINGS, how, pixels, 0, folder)
-    model = build(SETTINGS)
-    return model, list(islice(train(model, SETTINGS, how, pixels, seed=0, checkpoints=kept), stop))
+    kept = checkpoints_of("m", settings, how, pixels, 0, folder)
+    model = build(settings)
+    return model, list(islice(train(model, settings, how, pixels, seed=0, checkpoints=kept), stop))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    ("how", "settings"),
+    [
+        (recipe(), SETTINGS),
+        (recipe("bfloat16"), SETTINGS),
+        (recipe("bfloat16", optimizer="muon"), SETTINGS),
+        (recipe(optimizer="muon"), PLAIN),
+    ],
+)
 @pytest.mark.parametrize("stop", [1, 3, EPOCHS - 1])
 def test_a_resumed_training_ends_bit_for_bit_the_same(
-    blobs: np.ndarray, tmp_path: Path, precision: str, stop: int
+    blobs: np.ndarray, tmp_path: Path, how: Recipe, settings: ModelParams, stop: int
 ) -> None:
-    whole, epochs = run(tmp_path / "whole", blobs, recipe(precision))
-    run(tmp_path / "cut", blobs, recipe(precision), stop)
-    resumed, again = run(tmp_path / "cut", blobs, recipe(precision))
+    whole, epochs = run(tmp_path / "whole", blobs, how, settings=settings)
+    run(tmp_path / "cut", blobs, how, stop, settings)
+    resumed, again = run(tmp_path / "cut", blobs, how, settings=settings)
     assert again == epochs
     for name, weight in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[name], weight), name
@@ -58,20 +75,85 @@ def test_at_most_two_are_kept(blobs: np.ndarray, tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", [b"", b"nonsense"])
+@pytest.fixture(scope="module")
+def whole(blobs: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> tuple[VAE, list[Epoch]]:
+    """A training that nothing interrupted."""
+    return run(tmp_path_factory.mktemp("whole"), blobs, recipe())
+
+
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
+    "emptied": lambda data: b"",
+    "cut in the middle": lambda data: data[: len(data) // 2],
+    "cut by a byte": lambda data: data[:-1],
+    "one bit turned": lambda data: data[:-100] + bytes([data[-100] ^ 1]) + data[-99:],
+    "something else": lambda data: b"nonsense",
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize(("damaged", "left"), [(1, 2), (2, 0)])
 def test_a_damaged_one_falls_back_to_the_one_before(
-    blobs: np.ndarray, tmp_path: Path, damage: bytes, capsys: pytest.CaptureFixture[str]
+    whole: tuple[VAE, list[Epoch]],
+    blobs: np.ndarray,
+    tmp_path: Path,
+    name: str,
+    damaged: int,
+    left: int,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    whole, epochs = run(tmp_path / "whole", blobs, recipe())
-    run(tmp_path / "cut", blobs, recipe(), 3)
-    newest = max((tmp_path / "cut").iterdir())
-    newest.write_bytes(damage)
-    resumed, again = run(tmp_path / "cut", blobs, recipe())
+    run(tmp_path, blobs, recipe(), 3)
+    for path in sorted(tmp_path.iterdir())[-damaged:]:
+        path.write_bytes(DAMAGE[name](path.read_bytes()))
+    resumed, again = run(tmp_path, blobs, recipe())
     said = capsys.readouterr().out
-    assert "checkpoint left out" in said
-    assert "going on after epoch 2" in said
-    assert again == epochs
-    assert torch.equal(resumed.mean.weight, whole.mean.weight)
+    assert said.count("checkpoint left out") == damaged
+    assert (f"going on after epoch {left}" in said) == (left > 0)
+    assert again == whole[1]
+    assert torch.equal(resumed.mean.weight, whole[0].mean.weight)
+
+
+def test_what_was_being_written_is_not_read(
+    whole: tuple[VAE, list[Epoch]], blobs: np.ndarray, tmp_path: Path
+) -> None:
+    run(tmp_path, blobs, recipe(), 3)
+    newest = max(tmp_path.iterdir())
+    newest.rename(newest.with_name(f".{newest.name}.part"))
+    resumed, again = run(tmp_path, blobs, recipe())
+    assert again == whole[1]
+    assert torch.equal(resumed.mean.weight, whole[0].mean.weight)
+    assert not list(tmp_path.glob(".*"))
+
+
+SAVING = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from mnist_vae.checkpoint import Checkpoints
+
+kept = Checkpoints(Path(sys.argv[1]), "m", {})
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills who writes beyond the limit
+for epoch in (1, 2, 3):
+    if epoch == 3:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+    kept.save({"weights": np.full(1000, epoch)}, list(range(epoch)))
+"""
+
+
+@pytest.mark.parametrize("written", [0, 1, 4000, 8000])
+def test_a_kill_in_the_middle_of_a_save_costs_that_save_alone(
+    tmp_path: Path, written: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-c", SAVING, str(tmp_path), str(written)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGXFSZ
+    (part,) = tmp_path.glob(".*.part")
+    assert part.stat().st_size == written
+    kept = Checkpoints(tmp_path, "m", {})
+    assert kept.epochs == [0, 1]
+    assert (kept.state["weights"] == 2).all()
+    assert "left out" not in capsys.readouterr().out
+    kept.save(kept.state, [0, 1, 2])
+    assert not part.exists()
+    assert Checkpoints(tmp_path, "m", {}).epochs == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

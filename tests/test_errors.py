@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +91,39 @@ def test_a_defect_keeps_its_traceback(body: str, last: str) -> None:
     assert ended.stderr.startswith("Traceback")
     assert ended.stderr.splitlines()[-1] == last
     assert ended.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"),
+    [
+        ("pass", 0, ""),
+        (
+            "raise KeyboardInterrupt",
+            130,
+            "-c: error: interrupted; nothing half-written is left, run it again to go on\n",
+        ),
+    ],
+)
+def test_ctrl_c_comes_too_late_for_a_script_that_is_ending(end: str, code: int, said: str) -> None:
+    late = "import atexit, os, signal; atexit.register(os.kill, os.getpid(), signal.SIGINT)"
+    ended = run_script(f"{late}; {end}")
+    assert (ended.returncode, ended.stderr) == (code, said)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "shape"),
+    [
+        ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, r"-c: error: interrupted\n"),
+        ("{}['key']", 1, r"Traceback(.*\n)+KeyError: 'key'\n"),
+    ],
+)
+def test_ctrl_c_while_a_script_imports_ends_in_one_line(body: str, code: int, shape: str) -> None:
+    script = f"import os, signal, mnist_vae; {body}"
+    ended = subprocess.run(
+        [sys.executable, "-c", script], stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    assert ended.returncode == code
+    assert re.fullmatch(shape, ended.stderr)
 
 
 def test_success_is_silent() -> None:

@@ -1,24 +1,21 @@
-"""The pipeline under DVC itself: a run on a small part of MNIST, what becomes stale, the gate."""
+"""The pipeline under DVC itself: a run on a small part of MNIST, kills, what is stale, the gate."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-import yaml
 from dvc.repo import Repo
+from small_project import ROOT, build, edit, run, tracked_copy
+from torture import BAD, outputs, torture
 
-from mnist_vae import artifacts
-
-ROOT = Path(__file__).resolve().parent.parent
 MODELS = ("vae16", "vae2")
+EPOCHS = 20  # some seconds, so that kills meet trainings too
 EVERY = ("train", "encode", "embed", "evaluate", "draw")
 
 
@@ -26,58 +23,10 @@ def of(*stages: str, models: tuple[str, ...] = MODELS) -> set[str]:
     return {f"{stage}@{model}" for stage in stages for model in models}
 
 
-def run(folder: Path, *command: str, **env: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PATH": path, "MNIST_VAE_DEVICE": "cpu", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def edit(path: Path, change: Callable[[dict], None]) -> None:
-    tree = yaml.safe_load(path.read_text())
-    change(tree)
-    path.write_text(yaml.safe_dump(tree, sort_keys=False))
-
-
-def tracked_copy(target: Path) -> Path:
-    """What a clean clone of the working tree has: the files that Git tracks or would track."""
-    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, target / name)
-    assert run(target, "git", "init", "-q").returncode == 0
-    return target
-
-
-def shrink(tree: dict) -> None:
-    """Two models, two epochs, few iterations."""
-    tree["models"] = {name: tree["models"][name] for name in MODELS}
-    tree["recipes"]["fast"]["epochs"] = 2
-    tree["embed"] |= {"early_iterations": 20, "iterations": 30}
-    tree["classifier"]["epochs"] = 3
-    tree["evaluate"] |= {"samples": 2, "images": 20}
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project with 400 + 300 real images, run to the end."""
-    copy = tracked_copy(tmp_path_factory.mktemp("small"))
-    shutil.rmtree(copy / "reports")
-    edit(copy / "params.yaml", shrink)
-    for split in ("train", "test"):
-        with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
-            path = copy / "data" / "mnist" / f"{split}.safetensors"
-            artifacts.write_arrays(path, "images", dict(arrays), split=split)
-    (copy / "dvc.lock").unlink(missing_ok=True)
-    # Take the small files for what the download stage wrote.
-    done = run(copy, "dvc", "commit", "--force", "download")
-    assert done.returncode == 0, done.stderr
+    """A small project, run to the end."""
+    copy = build(tmp_path_factory.mktemp("small"), MODELS, EPOCHS)
     done = run(copy, "dvc", "repro")
     assert done.returncode == 0, done.stdout + done.stderr
     return copy
@@ -86,7 +35,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_makes_every_output(small: Path) -> None:
     for model in MODELS:
         metrics = json.loads((small / f"reports/metrics/{model}.json").read_text())
-        assert metrics["epochs"] == 2
+        assert metrics["epochs"] == EPOCHS
         assert (
             0 < metrics["distortion"]["squared_error"] < 110
         )  # the mean image alone gives 53 to 110
@@ -181,6 +130,68 @@ def test_a_change_makes_exactly_these_stages_stale(small: Path, name: str) -> No
     finally:
         for path, data in kept.items():
             path.write_bytes(data)
+
+
+# ---- Kills --------------------------------------------------------------------------------------
+
+
+def test_a_run_killed_five_times_gives_byte_for_byte_what_one_left_alone_gave(
+    small: Path, tmp_path: Path
+) -> None:
+    """In another folder too, so what runs undisturbed after the last kill proves determinism."""
+    found = torture(tmp_path, small, MODELS, EPOCHS, kills=5, seed=0, longest=6)
+    assert {key: found[key] for key in BAD} == {key: [] for key in BAD}
+    assert sum(found["kills"].values()) == 5
+    assert found["finished_runs"] >= 1
+    assert {name.split(":")[0] for name in outputs(small)} == {
+        *("download", "classify", "report"),
+        *of(*EVERY),
+    }
+
+
+def mend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.chdir(folder)
+    return runpy.run_path(str(ROOT / ".ci/mend_lock.py"))["main"]()
+
+
+def test_what_dvc_was_killed_while_writing_is_made_again(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outputs(small)
+    for name in ("dvc.lock", ".dvc/tmp/rwlock"):
+        (small / name).write_text("")
+    assert run(small, "dvc", "repro").returncode != 0
+    assert mend(small, monkeypatch) == 0
+    done = run(small, "dvc", "repro")
+    assert done.returncode == 0
+    assert "Running stage" not in done.stdout
+    assert outputs(small) == before
+
+
+LOCK = (ROOT / "dvc.lock").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "removed"),
+    [
+        ("dvc.lock", LOCK, False),
+        ("dvc.lock", LOCK[:16384], False),  # ends within a digest: DVC takes it for a stale stage
+        ("dvc.lock", "", True),
+        ("dvc.lock", "schema: '2.0'\nsta", True),
+        ("dvc.lock", "schema: '2.0'\nstages:\n  train:\n    cm", True),
+        ("dvc.lock", "stages:\n  train: [", True),
+        (".dvc/tmp/rwlock", '{"write": {}}', False),
+        (".dvc/tmp/rwlock", "", True),
+        (".dvc/tmp/rwlock", '{"write": {', True),
+    ],
+)
+def test_only_what_dvc_cannot_read_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, removed: bool
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    assert mend(tmp_path, monkeypatch) == (0 if removed else 1)
+    assert (tmp_path / name).exists() == (not removed)
 
 
 # ---- The gate: a clean clone without data -------------------------------------------------------

@@ -39,6 +39,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     try:
         main()
         sys.stdout.flush()
+        line, code = "", 0
     except InputError as error:
         line, code = str(error), 1
     except KeyboardInterrupt:
@@ -56,8 +57,10 @@ def run(main: Callable[[], None]) -> NoReturn:
         if type(error).__name__ != "OutOfMemoryError" and not full:
             raise
         line, code = f"the device is out of memory: {str(error).splitlines()[0]}{_LESS}", 1
-    else:
-        sys.exit(0)
+    for number in (signal.SIGINT, signal.SIGTERM):  # too late: a second Ctrl-C ends nothing sooner
+        signal.signal(number, signal.SIG_IGN)
+    if not line:
+        sys.exit(code)
     try:
         sys.stdout.flush()
     except OSError:  # a closed pipe or a full disk, which would have another word at exit

@@ -1,0 +1,44 @@
+"""Remove what DVC was killed while writing, where DVC then refuses to start. Exits 1 if nothing is.
+
+DVC writes dvc.lock and .dvc/tmp/rwlock in place, and cannot read one that was cut off. Without
+them nothing is lost: it takes what has run from its run cache.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+from voluptuous import Invalid
+
+
+def check_lock(text: str) -> None:
+    COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text) or {})
+
+
+CUT: dict[Path, Callable[[str], object]] = {
+    Path("dvc.lock"): check_lock,
+    Path(".dvc/tmp/rwlock"): json.loads,
+}
+
+
+def main() -> int:
+    mended = False
+    for path, check in CUT.items():
+        try:
+            check(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            pass
+        except (ValueError, yaml.YAMLError, Invalid):
+            path.unlink()
+            print(f"{path}: cut off when DVC was killed; removed, DVC makes it again")
+            mended = True
+    return 0 if mended else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
