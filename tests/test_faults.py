@@ -28,6 +28,7 @@ import numpy as np
 import pytest
 import yaml
 from safetensors import safe_open
+from test_pipeline import outs
 
 from mnist_vae import artifacts, mnist
 
@@ -521,8 +522,7 @@ def test_a_disk_that_is_read_only(host: Host, disk: Disk, stage: str) -> None:
 
 @pytest.mark.parametrize("stage", QUICK)
 def test_a_folder_in_the_place_of_an_output(host: Host, project: Path, stage: str) -> None:
-    [first, *_] = STAGES[stage]["outs"]
-    path = input_file(project, next(iter(first)) if isinstance(first, dict) else first)
+    path = input_file(project, outs(stage)[0])
     with restored(path):
         replace_by_folder(path)
         before = identities(project)
@@ -754,8 +754,8 @@ def stale(tracked: Path) -> set[str]:
 def maker(file: str) -> str:
     """The stage that makes a file; of one that none makes, the stage that reads it."""
     for name, stage in STAGES.items():
-        for out in stage["outs"]:
-            path = (next(iter(out)) if isinstance(out, dict) else out).replace("${key}", MODEL)
+        for out in outs(name):
+            path = out.replace("${key}", MODEL)
             if f"{file}/".startswith(f"{path}/"):
                 return f"{name}@{MODEL}" if "${key}" in stage["cmd"] else name
     return next(name for name, stage in STAGES.items() if file in stage["deps"])

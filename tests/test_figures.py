@@ -489,7 +489,7 @@ def test_the_stage_refuses_files_of_another_model(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["draw.py", "vae3"])
-    with pytest.raises(InputError, match=r"vae3\.csv: not found"):
+    with pytest.raises(InputError, match=r"latents/vae3\.safetensors: not found"):
         draw()
     for path in project.glob("*/*/vae.*"):
         path.rename(path.with_stem("vae3"))

@@ -27,6 +27,12 @@ def script(stage: str) -> Path:
     return ROOT / body(stage)["cmd"].split()[1]
 
 
+def outs(stage: str) -> list[str]:
+    """Paths of all that a stage writes."""
+    written = [out for kind in ("outs", "metrics", "plots") for out in body(stage).get(kind, [])]
+    return [next(iter(out)) if isinstance(out, dict) else out for out in written]
+
+
 @cache
 def imports(path: Path) -> frozenset[str]:
     """Names of the package's modules that a file imports itself, anywhere in it."""
@@ -82,8 +88,7 @@ def test_params_are_exactly_the_keys_read(stage: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_files_read_and_written_are_declared(stage: str) -> None:
     """Each path that a stage script names is one of the stage's deps or outs."""
-    declared = {next(iter(out)) if isinstance(out, dict) else out for out in body(stage)["outs"]}
-    declared |= {dep for dep in body(stage)["deps"] if not dep.endswith(".py")}
+    declared = {*outs(stage), *(dep for dep in body(stage)["deps"] if not dep.endswith(".py"))}
     declared = {re.sub(r"\$\{\w+\}", "*", path) for path in declared}
     for node in ast.walk(ast.parse(script(stage).read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Path":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -164,6 +165,18 @@ def test_what_dvc_was_killed_while_writing_is_made_again(
     assert mend(small, monkeypatch) == 0
     done = run(small, "dvc", "repro")
     assert done.returncode == 0
+    assert re.findall("Running stage '(.*)'", done.stdout) == ["report"]
+    assert outputs(small) == before
+
+
+def test_a_param_set_back_trains_nothing(small: Path) -> None:
+    before = outputs(small)
+    params = (small / "params.yaml").read_text()
+    set_param("models", "vae2", "kl_weight", to=0.01)(small)
+    assert run(small, "dvc", "repro", "train@vae2").returncode == 0
+    assert outputs(small) != before
+    (small / "params.yaml").write_text(params)
+    done = run(small, "dvc", "repro")
     assert "Running stage" not in done.stdout
     assert outputs(small) == before
 
