@@ -1,14 +1,16 @@
 """Time the project against the notebook's own loop, on this machine, in one run.
 
-Usage: python benchmarks/bench.py [--seeds N] [--epochs N]. Needs data/mnist, which `make reproduce`
-leaves, and writes reports/benchmark.json. The notebook's loop runs for a few epochs, which all cost
-the same, and is extrapolated to its 300.
+Usage: python benchmarks/bench.py [--seeds N]. Needs data/mnist, which `make reproduce`
+leaves, and writes reports/benchmark.json. The notebook's loop runs for one epoch a round, which all
+cost the same, and is extrapolated to its 300. What is compared takes turns, because machines are
+shared: a slow minute then slows both.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import importlib.util
 import itertools
 import json
@@ -23,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,7 +35,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 import mnist_vae  # noqa: F401, sets how threads wait before torch is loaded
-from mnist_vae import artifacts, device, latent, model, params, projection, training
+from mnist_vae import artifacts, device, latent, model, objective, params, projection, training
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK_EPOCHS = 300
@@ -118,8 +121,19 @@ def spread(values: list[float]) -> dict[str, float]:
     }
 
 
-def train_process(name: str, seed: int) -> tuple[float, float, float]:
-    """Seconds of `python stages/train.py`, imports included; last training loss; peak GiB."""
+class Training(NamedTuple):
+    """What one `python stages/train.py` took and gave."""
+
+    seconds: float
+    """Of the whole process, imports included."""
+    final_training_loss: float
+    test_squared_error: float
+    """Of the decoded posterior means, per image."""
+    peak_gib: float
+
+
+def train_process(name: str, seed: int, test: np.ndarray) -> Training:
+    """Train a model by the recipe of params.yaml and measure it on the test images."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         shutil.copytree(ROOT / "stages", copy / "stages")
@@ -134,19 +148,47 @@ def train_process(name: str, seed: int) -> tuple[float, float, float]:
         if status:
             sys.exit(f"bench.py: error: training {name} failed")
         curve = artifacts.read_table(copy / f"reports/curves/{name}.csv", "loss")
-        return seconds, float(curve["loss"][-1]), usage.ru_maxrss / 2**20
+        vae, _, _ = model.load(copy / f"models/{name}.safetensors", name)
+    mean, _ = latent.encode(vae, test)
+    images = torch.from_numpy(test)[:, None] / 255
+    with torch.inference_mode():
+        error = objective.squared_error(images, vae.decode(torch.from_numpy(mean))).mean()
+    return Training(seconds, float(curve["loss"][-1]), float(error), usage.ru_maxrss / 2**20)
 
 
-def train_processes(name: str, seeds: int, notebook: float) -> dict[str, object]:
-    """Whole training processes of a model, over seeds."""
-    runs = [train_process(name, seed) for seed in range(seeds)]
-    seconds, losses, memory = (list(column) for column in zip(*runs, strict=True))
+def summary(runs: list[Training], notebook: float) -> dict[str, object]:
+    """Several trainings, and how often they fit into the notebook's seconds."""
+    seconds, losses, errors, memory = (list(column) for column in zip(*runs, strict=True))
     return {
         "seconds": spread(seconds),
         "final_training_loss": spread(losses),
+        "test_squared_error": spread(errors),
         "times_faster": notebook / statistics.fmean(seconds),
         "peak_gib": max(memory),
     }
+
+
+def floors(where: torch.device) -> dict[str, float]:
+    """How fast this machine multiplies matrices and copies memory: no training can be faster."""
+
+    def best(call: Callable[[], object]) -> float:
+        def wait() -> None:
+            call()
+            if where.type == "cuda":
+                torch.cuda.synchronize()
+
+        return min(timed(wait))
+
+    found = {}
+    for dtype in (torch.float32, *((torch.bfloat16,) if device.has_bfloat16(where) else ())):
+        a = torch.randn(2048, 2048, dtype=dtype, device=where)
+        name = str(dtype).removeprefix("torch.")
+        found[f"gflops_{name}"] = 2 * 2048**3 / best(functools.partial(torch.mm, a, a)) / 1e9
+    source = torch.zeros(2**26, device=where)
+    target = torch.empty_like(source)
+    seconds = best(lambda: target.copy_(source))
+    found["copy_gb_per_second"] = 2 * source.nbytes / seconds / 1e9
+    return found
 
 
 def notebook_recipe(images: np.ndarray, where: torch.device, precision: str) -> list[float]:
@@ -154,7 +196,7 @@ def notebook_recipe(images: np.ndarray, where: torch.device, precision: str) -> 
     settings, recipe = params.load(
         ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
     )
-    few = dataclasses.replace(recipe, epochs=4, precision=precision)
+    few = dataclasses.replace(recipe, epochs=2, precision=precision)
     on_device = device.to_device(images, where)[:, None]
     epochs = training.train(model.build(settings), settings, few, on_device, seed=0)
     ends = [time.perf_counter() for _ in epochs]
@@ -246,32 +288,41 @@ def repro(models: tuple[str, ...] = ("vae16", "vae2"), repeat: int = 5) -> dict[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, default=2, help="of the notebook's loop")
+    parser.add_argument("--seeds", type=int, default=3, help="rounds, each with its own seed")
     options = parser.parse_args()
     os.chdir(ROOT)
     where = device.pick()
     train, _ = artifacts.read_arrays(Path("data/mnist/train.safetensors"), "images", "images")
     test, _ = artifacts.read_arrays(Path("data/mnist/test.safetensors"), "images", "images")
 
-    loop = notebook_epochs(train["images"], options.epochs, where)
-    notebook = NOTEBOOK_EPOCHS * statistics.fmean(loop)
+    loop: list[float] = []
+    trainings: dict[str, list[Training]] = {"vae16": [], "vae2": []}
+    precisions = ("float32", "bfloat16") if device.has_bfloat16(where) else ("float32",)
+    own: dict[str, list[float]] = {precision: [] for precision in precisions}
+    for seed in range(options.seeds):
+        loop += notebook_epochs(train["images"], 1, where)
+        for name, runs in trainings.items():
+            runs.append(train_process(name, seed, test["images"]))
+        for precision, seconds in own.items():
+            seconds += notebook_recipe(train["images"], where, precision)
+    epoch = statistics.fmean(loop)
+    notebook = NOTEBOOK_EPOCHS * epoch
     found: dict[str, object] = {
         "machine": {
             "device": device.describe(where),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
             "torch": torch.__version__,
+            **floors(where),
         },
         "notebook_epoch_seconds": spread(loop),
         "notebook_300_epochs_seconds": notebook,
     }
-    for name in ("vae16", "vae2"):
-        found[name] = train_processes(name, options.seeds, notebook)
-    for precision in ("float32", "bfloat16"):
-        own = notebook_recipe(train["images"], where, precision)
-        times = statistics.fmean(loop) / statistics.fmean(own)
-        found[f"notebook_recipe_{precision}"] = {"seconds": spread(own), "times_faster": times}
+    found |= {name: summary(runs, notebook) for name, runs in trainings.items()}
+    for precision, seconds in own.items():
+        times = epoch / statistics.fmean(seconds)
+        found[f"notebook_recipe_{precision}"] = {"seconds": spread(seconds), "times_faster": times}
 
     vae, _, _ = model.load(Path("models/vae16.safetensors"), "vae16")
     vae.to(where)

@@ -13,7 +13,6 @@ import torch
 from mnist_vae import artifacts, classifier, params
 from mnist_vae.classifier import Classifier, ClassifierParams
 from mnist_vae.errors import InputError
-from mnist_vae.layers import to_cells
 
 DATA = Path(__file__).parent / "data"
 SETTINGS = ClassifierParams(epochs=12, batch_size=50, learning_rate=0.003)
@@ -83,7 +82,7 @@ def test_classifying_does_not_depend_on_the_batch(
     assert found.features.shape == (50, 128)
     assert found.features.dtype == np.float32
     assert found.features.std() > 0.1
-    whole = network.body(to_cells(torch.from_numpy(images)[:, None] / 255)).detach()
+    whole = network.body(torch.from_numpy(images)[:, None] / 255).detach()
     np.testing.assert_allclose(found.features, whole, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(found.digits, network.head(whole).argmax(1))
 

@@ -17,7 +17,6 @@ from mnist_vae.artifacts import Arrays
 from mnist_vae.classifier import Classifier
 from mnist_vae.errors import InputError
 from mnist_vae.evaluation import EvaluateParams
-from mnist_vae.layers import to_cells
 from mnist_vae.model import VAE, ModelParams
 
 Likelihood = Literal["fixed", "gaussian", "bernoulli"]
@@ -95,17 +94,17 @@ def test_importance_sampling_finds_the_integral(
     z = np.linspace(-7, 7, 3001)
     with torch.no_grad():
         logits = network.decoder(torch.from_numpy(z).float()[:, None]).double()
-    cells = to_cells(torch.from_numpy(pixels[few])[:, None]).double()
+    real = torch.from_numpy(pixels[few])[:, None].double()
     if likelihood == "bernoulli":
         log_likelihood = -torch.nn.functional.binary_cross_entropy_with_logits(
             logits[None].expand(6, *logits.shape),
-            cells[:, None].expand(6, *logits.shape),
+            real[:, None].expand(6, *logits.shape),
             reduction="none",
         ).sum((2, 3, 4))
     else:
         stated = KL_WEIGHT / 2 if likelihood == "fixed" else variance
         normal = torch.distributions.Normal(logits.sigmoid(), math.sqrt(stated))
-        log_likelihood = normal.log_prob(cells[:, None]).sum((2, 3, 4))
+        log_likelihood = normal.log_prob(real[:, None]).sum((2, 3, 4))
     prior = -0.5 * (z**2 + math.log(2 * math.pi))
     exact = logsumexp(log_likelihood.numpy() + prior, axis=1) + math.log(z[1] - z[0])
 
@@ -126,10 +125,10 @@ def test_the_elbo_of_fixed_is_the_objective_in_other_units(
     network, weight, size = make_model(), 0.25, latent.BATCH
     mean, logvar = encoded(network, images[:size])
     noise = torch.from_numpy(np.random.default_rng(3).standard_normal((size, 3))).float()
-    cells = to_cells(torch.from_numpy(pixels[:size])[:, None])
+    real = torch.from_numpy(pixels[:size])[:, None]
     with torch.no_grad():
-        output = network(cells, noise)
-    error = (output.logits.sigmoid() - cells).square().sum((1, 2, 3)).double()
+        output = network(real, noise)
+    error = (output.logits.sigmoid() - real).square().sum((1, 2, 3)).double()
     posterior = torch.distributions.Normal(output.mean, (0.5 * output.logvar).exp())
     prior = torch.distributions.Normal(0.0, 1.0)
     kl = torch.distributions.kl_divergence(posterior, prior).sum(1)

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from mnist_vae import artifacts, model, params
 from mnist_vae.errors import InputError
-from mnist_vae.layers import from_cells, to_cells
 from mnist_vae.model import VAE, ModelParams
 
 
@@ -71,8 +70,8 @@ def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tens
 
 def forward(network: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """Pixels [B, C, H, W], posterior means and log-variances of a forward pass over images."""
-    output = network(to_cells(images), noise)
-    return from_cells(output.logits).sigmoid(), output.mean, output.logvar
+    output = network(images, noise)
+    return output.logits.sigmoid(), output.mean, output.logvar
 
 
 # --- The network ----------------------------------------------------------------------------------

@@ -145,52 +145,52 @@ def test_gradients_of_the_loss_in_closed_form() -> None:
 def decoded(seed: int = 0) -> tuple[Tensor, Tensor]:
     """Cells in [0, 1] and logits, float64 [5, 2, 2, 16]."""
     generator = torch.Generator().manual_seed(seed)
-    cells = torch.rand(5, 2, 2, 16, generator=generator, dtype=torch.float64)
-    return cells, torch.randn(5, 2, 2, 16, generator=generator, dtype=torch.float64)
+    images = torch.rand(5, 1, 8, 8, generator=generator, dtype=torch.float64)
+    return images, torch.randn(5, 1, 8, 8, generator=generator, dtype=torch.float64)
 
 
-def cost(likelihood: str, cells: Tensor, logits: Tensor) -> Tensor:
-    output = Output(logits, torch.zeros(len(cells), 1), None)
-    return objective.terms(cells, output, None, likelihood).loss
+def cost(likelihood: str, images: Tensor, logits: Tensor) -> Tensor:
+    output = Output(logits, torch.zeros(len(images), 1), None)
+    return objective.terms(images, output, None, likelihood).loss
 
 
 def test_fixed_is_the_squared_error() -> None:
-    cells, logits = decoded()
-    expected = (logits.sigmoid() - cells).square().sum((1, 2, 3))
-    torch.testing.assert_close(cost("fixed", cells, logits), expected)
+    images, logits = decoded()
+    expected = (logits.sigmoid() - images).square().sum((1, 2, 3))
+    torch.testing.assert_close(cost("fixed", images, logits), expected)
 
 
 def test_gaussian_is_scipys_with_the_best_shared_variance() -> None:
-    cells, logits = decoded()
-    pixels, means = cells.numpy(), logits.sigmoid().numpy()
+    images, logits = decoded()
+    pixels, means = images.numpy(), logits.sigmoid().numpy()
     sigma = np.sqrt(np.mean((pixels - means) ** 2))
     expected = -stats.norm.logpdf(pixels, means, sigma).sum((1, 2, 3))
-    np.testing.assert_allclose(cost("gaussian", cells, logits).numpy(), expected)
+    np.testing.assert_allclose(cost("gaussian", images, logits).numpy(), expected)
     for other in (0.9 * sigma, 1.1 * sigma):
         assert expected.sum() < -stats.norm.logpdf(pixels, means, other).sum()
 
 
 def test_the_gaussians_variance_has_no_gradient_of_its_own() -> None:
     """At the best variance the gradient is that of N/2 log(squared error), variance and all."""
-    cells, logits = decoded()
+    images, logits = decoded()
     logits.requires_grad_()
-    (mine,) = torch.autograd.grad(cost("gaussian", cells, logits).sum(), logits)
-    error = (logits.sigmoid() - cells).square().sum()
-    (whole,) = torch.autograd.grad(0.5 * cells.numel() * error.log(), logits)
+    (mine,) = torch.autograd.grad(cost("gaussian", images, logits).sum(), logits)
+    error = (logits.sigmoid() - images).square().sum()
+    (whole,) = torch.autograd.grad(0.5 * images.numel() * error.log(), logits)
     torch.testing.assert_close(mine, whole)
 
 
 def test_bernoulli_is_scipys_on_black_and_white_pixels() -> None:
-    cells, logits = decoded()
-    cells = cells.round()
-    expected = -stats.bernoulli.logpmf(cells.numpy(), logits.sigmoid().numpy()).sum((1, 2, 3))
-    np.testing.assert_allclose(cost("bernoulli", cells, logits).numpy(), expected)
+    images, logits = decoded()
+    images = images.round()
+    expected = -stats.bernoulli.logpmf(images.numpy(), logits.sigmoid().numpy()).sum((1, 2, 3))
+    np.testing.assert_allclose(cost("bernoulli", images, logits).numpy(), expected)
 
 
 @pytest.mark.parametrize("likelihood", ["fixed", "gaussian", "bernoulli"])
 def test_the_kl_comes_on_top(likelihood: str) -> None:
-    cells, logits = decoded()
+    images, logits = decoded()
     mean, logvar = torch.ones(5, 2), torch.full((5, 2), -1.0)
-    with_kl = objective.terms(cells, Output(logits, mean, logvar), 0.5, likelihood)
+    with_kl = objective.terms(images, Output(logits, mean, logvar), 0.5, likelihood)
     kl = objective.kl_divergence(mean, logvar)
-    torch.testing.assert_close(with_kl.loss, cost(likelihood, cells, logits) + 0.5 * kl)
+    torch.testing.assert_close(with_kl.loss, cost(likelihood, images, logits) + 0.5 * kl)

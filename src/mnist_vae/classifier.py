@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from mnist_vae import artifacts, device
 from mnist_vae.errors import InputError
-from mnist_vae.layers import CellConv2d, GridConv2d, to_cells
+from mnist_vae.layers import GridConv2d, PairConv2d
 from mnist_vae.optimizer import Optimizer
 from mnist_vae.params import Range
 
@@ -54,17 +54,17 @@ class Classifier(nn.Module):
         super().__init__()
         a, b, c = widths
         self.body = nn.Sequential(
-            CellConv2d(1, a, side=2),
-            CellConv2d(a, b, side=1, relu=True),
-            nn.ReLU(),
+            PairConv2d(1, a, relu=True),
+            nn.Conv2d(a, b, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
             GridConv2d(b, c, image_size // 4),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.head = nn.Linear(c, 10)
 
-    def forward(self, cells: Tensor) -> Tensor:
-        """Logits [B, 10] of images laid out as cells, see layers.to_cells."""
-        return self.head(self.body(cells))
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [B, 10] of images [B, 1, H, W] in [0, 1]."""
+        return self.head(self.body(images))
 
 
 def train(
@@ -90,7 +90,7 @@ def train(
             down, right = torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator).tolist()
             batch = images[chosen].roll((down, right), (2, 3))
             optimizer.zero_grad()
-            logits = network(to_cells(batch).to(dtype) / 255)
+            logits = network(batch.to(dtype) / 255)
             loss = F.cross_entropy(logits.float(), labels[chosen].long())
             loss.backward()
             done = (optimizer.steps + 1) / (steps + 1)
@@ -115,7 +115,7 @@ def classify(network: Classifier, images: np.ndarray) -> Classified:
     scale = 255 if images.dtype == np.uint8 else 1
     features, digits = [], []
     for batch in torch.from_numpy(images)[:, None].split(BATCH):
-        last = network.body(to_cells(batch.to(where).float() / scale))
+        last = network.body(batch.to(where).float() / scale)
         features.append(last.cpu().numpy())
         digits.append(network.head(last).argmax(1).cpu().numpy())
     return Classified(np.concatenate(features), np.concatenate(digits))

@@ -11,7 +11,6 @@ import torch
 from mnist_vae import audit, latent, metrics
 from mnist_vae.artifacts import Arrays
 from mnist_vae.classifier import Classifier, classify
-from mnist_vae.layers import to_cells
 from mnist_vae.model import VAE, ModelParams
 from mnist_vae.params import Range
 
@@ -167,7 +166,7 @@ def draw(
     score, log_ratio = np.empty((2, len(pixels), samples))
     for start in range(0, len(pixels), latent.BATCH):
         rows = np.s_[start : start + latent.BATCH]
-        cells = to_cells(torch.from_numpy(pixels[rows])[:, None]).numpy()
+        images = pixels[rows][:, None]
         center, spread = mean[rows].astype(np.float64), np.exp(0.5 * logvar[rows])
         for k in range(samples):
             noise = rng.standard_normal(center.shape)
@@ -177,10 +176,10 @@ def draw(
             logits = vae.decoder(torch.from_numpy(z).float().to(where))
             if settings.likelihood == "bernoulli":
                 score[rows, k] = metrics.bernoulli_log_likelihood(
-                    cells, logits.cpu().numpy(), logits=True
+                    images, logits.cpu().numpy(), logits=True
                 )
             else:
-                score[rows, k] = metrics.squared_error(cells, logits.sigmoid().cpu().numpy())
+                score[rows, k] = metrics.squared_error(images, logits.sigmoid().cpu().numpy())
     return Draws(score, log_ratio)
 
 

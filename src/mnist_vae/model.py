@@ -12,15 +12,7 @@ from torch import Tensor, nn
 
 from mnist_vae import artifacts, params
 from mnist_vae.errors import InputError
-from mnist_vae.layers import (
-    CELL,
-    CellConv2d,
-    CellConvTranspose2d,
-    GridConv2d,
-    GridConvTranspose2d,
-    from_cells,
-    to_cells,
-)
+from mnist_vae.layers import GridConv2d, GridConvTranspose2d, PairConv2d, PairConvTranspose2d
 from mnist_vae.params import Range, Seed
 
 
@@ -56,7 +48,7 @@ class Output(NamedTuple):
     """What a forward pass gives; ``logvar`` is None for an autoencoder."""
 
     logits: Tensor
-    """[B, G, G, 16 C], cells of images, before the sigmoid that makes them pixels."""
+    """[B, C, H, W], before the sigmoid that makes them pixels."""
     mean: Tensor
     """[B, D], mean of the posterior (the code of an autoencoder)."""
     logvar: Tensor | None
@@ -81,53 +73,50 @@ class VAE(nn.Module):
         widths: tuple[int, int, int] = (16, 32, 64),
     ) -> None:
         super().__init__()
-        if image_size < CELL or image_size % CELL:
-            raise ValueError(f"image_size is {image_size}, must be a positive multiple of {CELL}")
+        if image_size < 4 or image_size % 4:
+            raise ValueError(f"image_size is {image_size}, must be a positive multiple of 4")
         self.latent_dim, self.variational = latent_dim, variational
         a, b, c = widths
-        grid = image_size // CELL
+        grid = image_size // 4
         self.encoder = nn.Sequential(
-            CellConv2d(channels, a, side=2),  # a x H/2 x W/2, as cells
-            CellConv2d(a, b, side=1, relu=True),  # b x H/4 x W/4
-            nn.ReLU(),
+            PairConv2d(channels, a, relu=True),  # a x H/2 x W/2
+            nn.Conv2d(a, b, 3, stride=2, padding=1),  # b x H/4 x W/4
+            nn.ReLU(inplace=True),
             GridConv2d(b, c, grid),  # c
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
         )
         self.mean = nn.Linear(c, latent_dim)
         self.logvar = nn.Linear(c, latent_dim) if variational else None
         self.decoder = nn.Sequential(
             nn.Linear(latent_dim, c),
-            nn.ReLU(),
-            GridConvTranspose2d(c, b, grid),  # b x H/4 x W/4
-            CellConvTranspose2d(b, a, side=1, relu=True),  # a x H/2 x W/2
-            CellConvTranspose2d(a, channels, side=2, relu=True),  # channels x H x W
+            nn.ReLU(inplace=True),
+            GridConvTranspose2d(c, b, grid, relu=True),  # b x H/4 x W/4
+            nn.ConvTranspose2d(b, a, 3, stride=2, padding=1, output_padding=1),  # a x H/2 x W/2
+            nn.ReLU(inplace=True),
+            PairConvTranspose2d(a, channels),  # channels x H x W
         )
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Posterior mean and log-variance, [B, D] each, of images [B, C, H, W] in [0, 1]."""
-        return self._posterior(to_cells(images))
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Pixels [B, C, H, W] in [0, 1] of latents [B, D]."""
-        return from_cells(self.decoder(z).sigmoid())
-
-    def forward(self, cells: Tensor, noise: Tensor) -> Output:
-        """Encode, draw one latent with standard normal ``noise`` [B, D], decode.
-
-        Images come and go as cells, see layers.to_cells: the objective does not mind the order of
-        pixels, and training lays out all its images once. The noise comes from the caller, who
-        holds the random generator; an autoencoder ignores it.
-        """
-        mean, logvar = self._posterior(cells)
-        z = mean if logvar is None else mean + noise * (0.5 * logvar).exp()
-        return Output(self.decoder(z.to(cells.dtype)), mean, logvar)
-
-    def _posterior(self, cells: Tensor) -> tuple[Tensor, Tensor | None]:
-        h = self.encoder(cells)
+        h = self.encoder(images)
         # Never less than float32: what the objective does with these would show the rounding.
         mean = self.mean(h)
         logvar = None if self.logvar is None else self.logvar(h)
         return mean.to(_wide(mean)), None if logvar is None else logvar.to(_wide(logvar))
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Pixels [B, C, H, W] in [0, 1] of latents [B, D]."""
+        return self.decoder(z).sigmoid()
+
+    def forward(self, images: Tensor, noise: Tensor) -> Output:
+        """Encode, draw one latent with standard normal ``noise`` [B, D], decode.
+
+        Images are [B, C, H, W] in [0, 1]. The noise comes from the caller, who holds the random
+        generator; an autoencoder ignores it.
+        """
+        mean, logvar = self.encode(images)
+        z = mean if logvar is None else mean + noise * (0.5 * logvar).exp()
+        return Output(self.decoder(z.to(images.dtype)), mean, logvar)
 
 
 def _wide(x: Tensor) -> torch.dtype:

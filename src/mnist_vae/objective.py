@@ -33,7 +33,7 @@ def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:
     return 0.5 * (mean.square() + logvar.exp() - 1 - logvar).sum(1)
 
 
-def reconstruction(likelihood: str, cells: Tensor, logits: Tensor, error: Tensor) -> Tensor:
+def reconstruction(likelihood: str, images: Tensor, logits: Tensor, error: Tensor) -> Tensor:
     """What it costs to reconstruct each image, [B], given its squared error too.
 
     ``fixed`` is the squared error summed over pixels: up to scale, a Gaussian of a variance that
@@ -42,19 +42,21 @@ def reconstruction(likelihood: str, cells: Tensor, logits: Tensor, error: Tensor
     Daniilidis & Levine 2021). ``bernoulli`` is the binary cross-entropy, in nats.
     """
     if likelihood == "bernoulli":
-        return F.binary_cross_entropy_with_logits(logits, cells, reduction="none").flatten(1).sum(1)
+        return (
+            F.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(1)
+        )
     if likelihood == "gaussian":
         # The best variance for these images: it has no gradient, being at the minimum.
-        pixels = cells[0].numel()
+        pixels = images[0].numel()
         variance = error.detach().mean() / pixels
         return 0.5 * (error / variance + pixels * (2 * math.pi * variance).log())
     return error
 
 
 def terms(
-    cells: Tensor, output: Output, kl_weight: float | None, likelihood: str = "fixed"
+    images: Tensor, output: Output, kl_weight: float | None, likelihood: str = "fixed"
 ) -> Terms:
-    """The objective of a batch of images, as cells [B, G, G, K] in [0, 1], image by image.
+    """The objective of a batch of images [B, C, H, W] in [0, 1], image by image.
 
     Nothing here depends on the batch size, but for the variance of ``gaussian``, which is that of
     the batch. The notebook's loss, squared error summed over a batch of 512 plus KL averaged over
@@ -62,9 +64,9 @@ def terms(
     """
     # Sums over hundreds of pixels need float32, whatever the network computes in.
     wide = torch.promote_types(output.logits.dtype, torch.float32)
-    cells, logits = cells.to(wide), output.logits.to(wide)
-    error = squared_error(cells, logits.sigmoid())
-    cost = reconstruction(likelihood, cells, logits, error)
+    images, logits = images.to(wide), output.logits.to(wide)
+    error = squared_error(images, logits.sigmoid())
+    cost = reconstruction(likelihood, images, logits, error)
     if output.logvar is None:
         return Terms(cost, error, None)
     kl = kl_divergence(output.mean, output.logvar)

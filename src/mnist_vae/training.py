@@ -17,7 +17,6 @@ from mnist_vae import checkpoint, device, layers, objective, optimizer
 from mnist_vae import model as model_module
 from mnist_vae.checkpoint import Checkpoints
 from mnist_vae.errors import InputError
-from mnist_vae.layers import to_cells
 from mnist_vae.model import VAE, ModelParams, initialize
 from mnist_vae.optimizer import Optimizer
 from mnist_vae.params import Fraction, Range
@@ -109,7 +108,6 @@ def train(
     optim = Optimizer(
         model.to(where).train(), dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon"
     )
-    cells = to_cells(images)
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:
         optim.restore(checkpoints.state)
@@ -119,7 +117,7 @@ def train(
     for epoch in range(len(done) + 1, recipe.epochs + 1):
         generator = _generator(seed, epoch)
         # One gather an epoch; then batches are slices.
-        shuffled = cells[torch.randperm(size, generator=generator).to(where)]
+        shuffled = images[torch.randperm(size, generator=generator).to(where)]
         noise = torch.randn(size, model.latent_dim, generator=generator).to(where)
         wide = torch.float32 if where.type == "mps" else torch.float64  # MPS has no float64
         totals = torch.zeros(3, dtype=wide, device=where)
