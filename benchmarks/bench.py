@@ -39,6 +39,13 @@ from mnist_vae import artifacts, device, latent, model, objective, params, proje
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK_EPOCHS = 300
+# A process starts with its parent's peak memory as its own: so a small one starts the training.
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+"""
 
 
 class Notebook(nn.Module):
@@ -142,18 +149,19 @@ def train_process(name: str, seed: int, test: np.ndarray) -> Training:
         tree["seed"] = seed
         (copy / "params.yaml").write_text(yaml.safe_dump(tree))
         start = time.perf_counter()
-        process = subprocess.Popen([sys.executable, "stages/train.py", name], cwd=copy)
-        _, status, usage = os.wait4(process.pid, 0)
+        command = (sys.executable, "-c", MEASURE, sys.executable, "stages/train.py", name)
+        process = subprocess.run(command, cwd=copy, stderr=subprocess.PIPE, text=True, check=False)
         seconds = time.perf_counter() - start
-        if status:
-            sys.exit(f"bench.py: error: training {name} failed")
+        if process.returncode:
+            sys.exit(f"bench.py: error: training {name} failed: {process.stderr}")
+        peak = int(process.stderr.splitlines()[-1]) / 2**20
         curve = artifacts.read_table(copy / f"reports/curves/{name}.csv", "loss")
         vae, _, _ = model.load(copy / f"models/{name}.safetensors", name)
     mean, _ = latent.encode(vae, test)
     images = torch.from_numpy(test)[:, None] / 255
     with torch.inference_mode():
         error = objective.squared_error(images, vae.decode(torch.from_numpy(mean))).mean()
-    return Training(seconds, float(curve["loss"][-1]), float(error), usage.ru_maxrss / 2**20)
+    return Training(seconds, float(curve["loss"][-1]), float(error), peak)
 
 
 def summary(runs: list[Training], notebook: float) -> dict[str, object]:
@@ -169,7 +177,7 @@ def summary(runs: list[Training], notebook: float) -> dict[str, object]:
 
 
 def floors(where: torch.device) -> dict[str, float]:
-    """How fast this machine multiplies matrices and copies memory: no training can be faster."""
+    """How fast this machine multiplies large matrices and copies memory, to measure against."""
 
     def best(call: Callable[[], object]) -> float:
         def wait() -> None:

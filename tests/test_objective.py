@@ -143,7 +143,7 @@ def test_gradients_of_the_loss_in_closed_form() -> None:
 
 
 def decoded(seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Cells in [0, 1] and logits, float64 [5, 2, 2, 16]."""
+    """Images in [0, 1] and logits, float64 [5, 1, 8, 8]."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.rand(5, 1, 8, 8, generator=generator, dtype=torch.float64)
     return images, torch.randn(5, 1, 8, 8, generator=generator, dtype=torch.float64)

@@ -12,7 +12,7 @@ from types import TracebackType
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 # Importing torch makes some hundred thousand objects, none of them garbage: looking for it among
-# them every 700 takes a tenth of the import.
+# them every 700 takes a tenth of the import. What a stage leaves later is little: it ends soon.
 gc.set_threshold(100_000)
 
 

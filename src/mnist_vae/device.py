@@ -34,6 +34,9 @@ def pick() -> torch.device:
     except RuntimeError as error:
         why = str(error).splitlines()[0]
         raise InputError(f"{VARIABLE}: no device {wanted!r} on this machine: {why}") from None
+    if device.type == "cuda":  # convolutions that give the same bytes each time, in true float32
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.allow_tf32 = False
     print(f"device: {describe(device)}", flush=True)
     return device
 

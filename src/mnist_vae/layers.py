@@ -4,11 +4,13 @@ Feature maps are [B, C, H, W] laid out channels last, as libraries of convolutio
 the convolutions between them are the libraries' own. At the two ends of the network they are matrix
 products in disguise: the 7 x 7 kernels cover the whole map, and images have so few channels that
 two pixels of a row together make a product of useful size. Functions and parameters are exactly
-those of nn.Conv2d and nn.ConvTranspose2d; with ``relu=True`` a ReLU follows in the same memory.
+those of nn.Conv2d and nn.ConvTranspose2d. With ``relu=True`` a ReLU follows in the same memory:
+what these layers return is a view, which autograd would copy for an in-place ReLU after them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -28,7 +30,7 @@ class PairConv2d(nn.Conv2d):
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [B, in, H, W], W a multiple of 4, to [B, out, H/2, W/2]."""
+        """Map [B, in, H, W], H even and W a multiple of 4, to [B, out, H/2, W/2]."""
         assert self.bias is not None
         windows = _unfold(x)
         y = F.linear(windows.flatten(3), _pair(self.weight), self.bias.repeat(2))
@@ -44,6 +46,7 @@ class PairConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map [B, in, H, W], W even, to [B, out, 2H, 2W]."""
+        assert self.bias is not None
         pairs = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).flatten(3)
         windows = (pairs @ _pair(self.weight)).unflatten(3, (self.out_channels, *WINDOW))
         return _fold(windows, self.bias)
@@ -69,7 +72,7 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
         """Map [B, in] to [B, out, G, G]."""
         assert self.bias is not None
         kernel = self.weight.permute(0, 2, 3, 1)  # [in, G, G, out]
-        bias = self.bias.repeat(kernel[0, :, :, 0].numel())
+        bias = self.bias.repeat(math.prod(self.kernel_size))
         y = torch.addmm(bias, x, kernel.flatten(1))
         y = y.relu_() if self.relu else y
         return y.unflatten(1, kernel.shape[1:]).permute(0, 3, 1, 2)
@@ -88,7 +91,7 @@ def _unfold(images: Tensor) -> Tensor:
     return windows.unfold(3, WINDOW[1], STRIDE[1]).permute(0, 2, 3, 1, 4, 5).contiguous()
 
 
-def _fold(windows: Tensor, bias: Tensor | None) -> Tensor:
+def _fold(windows: Tensor, bias: Tensor) -> Tensor:
     """The transpose of ``_unfold``: images as sums of windows, where they overlap, plus a bias."""
     return _Fold.apply(windows, bias)
 
@@ -99,7 +102,7 @@ class _Fold(torch.autograd.Function):
         b, h, w, c = windows.shape[:4]
         images = windows.new_empty(b, c, STRIDE[0] * h, STRIDE[1] * w)
         blocks = images.view(b, c, h, STRIDE[0], w, STRIDE[1]).permute(0, 2, 4, 1, 3, 5)
-        torch.add(windows[..., 1:, 1:], bias[:, None, None], out=blocks)
+        blocks.copy_(windows[..., 1:, 1:]).add_(bias[:, None, None])
         # A window's first row and column lie in the blocks above and before it.
         blocks[:, :-1, ..., -1, :] += windows[:, 1:, ..., 0, 1:]
         blocks[:, :, :-1, ..., -1] += windows[:, :, 1:, ..., 1:, 0]

@@ -42,9 +42,8 @@ def reconstruction(likelihood: str, images: Tensor, logits: Tensor, error: Tenso
     Daniilidis & Levine 2021). ``bernoulli`` is the binary cross-entropy, in nats.
     """
     if likelihood == "bernoulli":
-        return (
-            F.binary_cross_entropy_with_logits(logits, images, reduction="none").flatten(1).sum(1)
-        )
+        cost = F.binary_cross_entropy_with_logits(logits, images, reduction="none")
+        return cost.flatten(1).sum(1)
     if likelihood == "gaussian":
         # The best variance for these images: it has no gradient, being at the minimum.
         pixels = images[0].numel()
