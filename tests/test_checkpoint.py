@@ -28,7 +28,7 @@ def recipe(precision: str = "float32", **changed: object) -> Recipe:
         "batch_size": 100,
         "learning_rate": 0.01,
         "schedule": "triangular",
-        "initialization": "he",
+        "initialization": "looks_linear",
         "precision": precision,
         **changed,
     }

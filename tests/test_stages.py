@@ -33,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             path = tmp_path / f"data/mnist/{split}.safetensors"
             artifacts.write_arrays(path, "images", dict(arrays), split=split)
     network = model.build(VAE2)
-    model.initialize(network, "he", torch.Generator().manual_seed(0), 0.13)
+    model.initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
     model.save(tmp_path / WEIGHTS, network, "vae2", VAE2, epochs=1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_VAE_DEVICE", "cpu")

@@ -22,7 +22,7 @@ RECIPE = Recipe(
     batch_size=64,
     learning_rate=0.01,
     schedule="triangular",
-    initialization="he",
+    initialization="looks_linear",
     precision="float32",
 )
 STILL = dataclasses.replace(RECIPE, epochs=1, learning_rate=1e-30)
@@ -59,7 +59,7 @@ def test_it_learns_more_than_the_mean_image(
     recipe = dataclasses.replace(RECIPE, epochs=8, batch_size=32, precision=precision)
     network, epochs = train(images, settings, recipe)
     x = images.float() / 255
-    level = objective.squared_error(x, x.mean(0, keepdim=True)).mean().item()
+    level = objective.squared_error(x, x.mean(0).expand_as(x)).mean().item()
     assert epochs[-1].squared_error < level / 3
     assert [epoch.epoch for epoch in epochs] == list(range(1, 9))
     assert all(p.dtype == torch.float32 for p in network.parameters())
@@ -222,6 +222,14 @@ def test_narrow_models_may_have_a_rate_of_their_own(latent_dim: int, peak: float
     assert recipe.peak(dataclasses.replace(model, learning_rate_scale=0.5)) == peak / 2
 
 
+@pytest.mark.parametrize(("latent_dim", "start"), [(1, "he"), (2, "he"), (3, "looks_linear")])
+def test_narrow_models_may_have_an_initialization_of_their_own(latent_dim: int, start: str) -> None:
+    recipe = dataclasses.replace(RECIPE, initialization_2d="he")
+    model = dataclasses.replace(VARIATIONAL, latent_dim=latent_dim)
+    assert recipe.start(model) == start
+    assert dataclasses.replace(recipe, initialization_2d=None).start(model) == "looks_linear"
+
+
 @pytest.mark.parametrize("behind", [0.001, 0.5, 0.999])
 def test_a_constant_rate(behind: float) -> None:
     assert dataclasses.replace(RECIPE, schedule="constant").rate(behind) == 1
@@ -298,6 +306,7 @@ def test_recipes(change: dict[str, Any]) -> None:
             "learning_rate_2d": None,
             "warmup": 0.2,
             "beta2": 0.999,
+            "initialization_2d": None,
         }
         | VALID
         | change
@@ -319,6 +328,7 @@ def test_recipes(change: dict[str, Any]) -> None:
         ({"beta2": 1}, "recipes.x.beta2: found 1.0"),
         ({"beta2": -0.1}, "recipes.x.beta2: found -0.1"),
         ({"initialization": "zeros"}, "recipes.x.initialization: found 'zeros'"),
+        ({"initialization_2d": "zeros"}, "recipes.x.initialization_2d: found 'zeros'"),
         ({"precision": "float16"}, "recipes.x.precision: found 'float16'"),
         ({"lr": 0.1}, "recipes.x.lr: unknown key"),
     ],

@@ -25,15 +25,18 @@ STRIDE = 2, 4  # from one such window to the next
 class PairConv2d(nn.Conv2d):
     """A 3 x 3 convolution of stride 2 and padding 1 of images with few channels."""
 
+    layout: Tensor
+
     def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
         super().__init__(inputs, outputs, 3, stride=2, padding=1)
+        self.register_buffer("layout", _layout(inputs), persistent=False)
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W], H even and W a multiple of 4, to [B, out, H/2, W/2]."""
         assert self.bias is not None
-        windows = _unfold(x)
-        y = F.linear(windows.flatten(3), _pair(self.weight), self.bias.repeat(2))
+        kernel = torch.cat((self.weight.flatten(1), self.bias[:, None]), 1)
+        y = F.linear(_unfold(x), _pair(kernel, self.layout))
         y = y.relu_() if self.relu else y
         return y.unflatten(3, (2, -1)).flatten(2, 3).permute(0, 3, 1, 2)
 
@@ -41,15 +44,17 @@ class PairConv2d(nn.Conv2d):
 class PairConvTranspose2d(nn.ConvTranspose2d):
     """The transpose of PairConv2d."""
 
+    layout: Tensor
+
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+        self.register_buffer("layout", _layout(outputs), persistent=False)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map [B, in, H, W], W even, to [B, out, 2H, 2W]."""
         assert self.bias is not None
         pairs = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).flatten(3)
-        windows = (pairs @ _pair(self.weight)).unflatten(3, (self.out_channels, *WINDOW))
-        return _fold(windows, self.bias)
+        return _fold(pairs @ _pair(self.weight.flatten(1), self.layout[:-1]), self.bias)
 
 
 class GridConv2d(nn.Conv2d):
@@ -78,17 +83,35 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
         return y.unflatten(1, kernel.shape[1:]).permute(0, 3, 1, 2)
 
 
-def _pair(weight: Tensor) -> Tensor:
-    """A kernel [A, C, 3, 3] as the matrix [2 A, 15 C] from windows to pairs of pixels."""
+def _layout(channels: int) -> Tensor:
+    """Where each of 9 C weights and a bias goes in _pair's matrix: [9 C + 1, 2 (15 C + 1)]."""
+    size = 9 * channels
     # The second pixel of a pair sees columns 2 to 4 of its window, the first one 0 to 2.
-    both = F.pad(weight, (2, 2)).unfold(3, WINDOW[1], 2).flip(3)  # [A, C, 3, 2, 5]
-    return both.permute(3, 0, 1, 2, 4).flatten(0, 1).flatten(1)
+    weights = torch.eye(size).view(size, channels, 3, 3)
+    both = F.pad(weights, (2, 2)).unfold(3, WINDOW[1], 2).flip(3)  # [9 C, C, 3, 2, 5]
+    layout = torch.zeros(size + 1, 2, 15 * channels + 1)
+    layout[:-1, :, :-1] = both.permute(0, 3, 1, 2, 4).flatten(2)
+    layout[-1, :, -1] = 1
+    return layout.flatten(1)
+
+
+def _pair(kernel: Tensor, layout: Tensor) -> Tensor:
+    """Weights [A, 9 C], perhaps with a bias, as the matrix [2 A, 15 C + 1] of a pair of pixels."""
+    matrix = kernel @ layout.to(kernel.dtype)
+    return matrix.unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 1)
 
 
 def _unfold(images: Tensor) -> Tensor:
-    """Windows [B, H/2, W/4, C, 3, 5] of images [B, C, H, W], the first one pixel outside them."""
+    """Windows [B, H/2, W/4, 15 C + 1] of images [B, C, H, W], the first one pixel outside them.
+
+    The last number is a 1, for the bias: with it 16 are read of an image with one channel, and
+    products with matrices of 15 columns take three times as long.
+    """
     windows = F.pad(images, (1, 0, 1, 0)).unfold(2, WINDOW[0], STRIDE[0])
-    return windows.unfold(3, WINDOW[1], STRIDE[1]).permute(0, 2, 3, 1, 4, 5).contiguous()
+    windows = windows.unfold(3, WINDOW[1], STRIDE[1]).permute(0, 2, 3, 1, 4, 5)
+    numbers = windows.new_ones(*windows.shape[:3], math.prod(windows.shape[3:]) + 1)
+    numbers[..., :-1].unflatten(3, windows.shape[3:]).copy_(windows)
+    return numbers
 
 
 def _fold(windows: Tensor, bias: Tensor) -> Tensor:
@@ -99,6 +122,7 @@ def _fold(windows: Tensor, bias: Tensor) -> Tensor:
 class _Fold(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, windows: Tensor, bias: Tensor) -> Tensor:
+        windows = windows[..., :-1].unflatten(3, (-1, *WINDOW))
         b, h, w, c = windows.shape[:4]
         images = windows.new_empty(b, c, STRIDE[0] * h, STRIDE[1] * w)
         blocks = images.view(b, c, h, STRIDE[0], w, STRIDE[1]).permute(0, 2, 4, 1, 3, 5)

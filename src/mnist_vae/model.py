@@ -15,6 +15,8 @@ from mnist_vae.errors import InputError
 from mnist_vae.layers import GridConv2d, GridConvTranspose2d, PairConv2d, PairConvTranspose2d
 from mnist_vae.params import Range, Seed
 
+Initialization = Literal["pytorch", "he", "looks_linear"]
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelParams:
@@ -125,16 +127,18 @@ def _wide(x: Tensor) -> torch.dtype:
 
 @torch.no_grad()
 def initialize(
-    model: VAE, how: Literal["pytorch", "he"], generator: torch.Generator, pixel_mean: float
+    model: VAE, how: Initialization, generator: torch.Generator, pixel_mean: float
 ) -> None:
     """Draw the parameters afresh.
 
     ``pytorch`` is the layers' own default, uniform in ±1/√fan_in by PyTorch's count of fan_in.
     ``he`` keeps the variance of activations through ReLU layers (He et al. 2015) with the number
-    of inputs that a transposed convolution really sums, PyTorch's count being of its outputs. It
-    starts with a small log-variance, so that the latent carries the image from the first step, and
-    with an output whose mean is ``pixel_mean``, that of the images: learning that alone would take
-    the first epochs.
+    of inputs that a transposed convolution really sums, PyTorch's count being of its outputs. The
+    decoder's first units bend at places spread over the latents. It starts with a small
+    log-variance, so that the latent carries the image from the first step, and with an output whose
+    mean is ``pixel_mean``, that of the images: learning that alone would take the first epochs.
+    ``looks_linear`` is the same with units in pairs of opposite sign (Balduzzi et al. 2017): of two
+    such, one fires whatever comes in, and what both pass on is linear in it.
     """
     for layer in model.modules():
         if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
@@ -154,9 +158,20 @@ def initialize(
             fan_in = weight[0].numel()
         # Gain 2 before a ReLU, 1 before the latent heads and the logits.
         head = layer in (model.mean, model.logvar, model.decoder[-1])
-        weight.normal_(std=math.sqrt((1 if head else 2) / fan_in), generator=generator)
+        std = math.sqrt((1 if head else 2) / fan_in)
+        weight.normal_(std=std, generator=generator)
+        if layer is model.decoder[0]:
+            # As if by one more input, of size 2: latents soon spread that far.
+            bias.normal_(std=2 * std, generator=generator)
+            continue
         bias.zero_()
-    if how == "he":
+        if how == "looks_linear":
+            outputs, inputs = (1, 0) if isinstance(layer, nn.ConvTranspose2d) else (0, 1)
+            if not head:
+                _mirror(weight, outputs)
+            if layer not in (model.encoder[0], model.decoder[2]):  # what these see has no pairs
+                _mirror(weight, inputs)
+    if how != "pytorch":
         pixel_mean = min(max(pixel_mean, 0.001), 0.999)  # images all black or white have no logit
         output = model.decoder[-1]
         assert isinstance(output, nn.ConvTranspose2d)
@@ -165,6 +180,12 @@ def initialize(
         if model.logvar is not None:
             model.logvar.weight.mul_(0.1)
             model.logvar.bias.fill_(-3.0)
+
+
+def _mirror(weight: Tensor, dim: int) -> None:
+    """Make the second half of a kernel along a dimension the negative of the first."""
+    half = weight.shape[dim] // 2
+    weight.narrow(dim, half, half).copy_(-weight.narrow(dim, 0, half))
 
 
 def build(settings: ModelParams) -> VAE:

@@ -25,7 +25,7 @@ class Terms(NamedTuple):
 
 def squared_error(images: Tensor, pixels: Tensor) -> Tensor:
     """Squared error summed over the pixels of each image, [B]."""
-    return (pixels - images).square().flatten(1).sum(1)
+    return F.mse_loss(pixels, images, reduction="none").flatten(1).sum(1)
 
 
 def kl_divergence(mean: Tensor, logvar: Tensor) -> Tensor:

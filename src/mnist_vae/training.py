@@ -17,7 +17,7 @@ from mnist_vae import checkpoint, device, layers, objective, optimizer
 from mnist_vae import model as model_module
 from mnist_vae.checkpoint import Checkpoints
 from mnist_vae.errors import InputError
-from mnist_vae.model import VAE, ModelParams, initialize
+from mnist_vae.model import VAE, Initialization, ModelParams, initialize
 from mnist_vae.optimizer import Optimizer
 from mnist_vae.params import Fraction, Range
 
@@ -46,8 +46,10 @@ class Recipe:
     """Adam for all parameters, or Muon for the two largest kernels; see optimizer.Optimizer."""
     beta2: Annotated[float, Range(0, 0.999999)] = 0.999
     """Decay of Adam's average of squared gradients."""
-    initialization: Literal["pytorch", "he"]
+    initialization: Initialization
     """How parameters are drawn; see model.initialize."""
+    initialization_2d: Initialization | None = None
+    """The same for models of at most 2 latent dimensions, if they need another."""
     precision: Literal["float32", "bfloat16"]
     """Of activations; bfloat16 only where the hardware has it, parameters always float32."""
 
@@ -55,6 +57,11 @@ class Recipe:
         """The learning rate of a model, or its largest one."""
         own = self.learning_rate_2d if model.latent_dim <= 2 else None
         return (own or self.learning_rate) * model.learning_rate_scale
+
+    def start(self, model: ModelParams) -> Initialization:
+        """How a model's parameters are drawn."""
+        own = self.initialization_2d if model.latent_dim <= 2 else None
+        return own or self.initialization
 
     def batch(self, epoch: int) -> int:
         """Images a step in an epoch, counted from 1."""
@@ -102,7 +109,7 @@ def train(
     """
     where, size = images.device, len(images)
     pixel_mean = float(images.float().mean()) / 255
-    initialize(model, recipe.initialization, _generator(seed, 0), pixel_mean)
+    initialize(model, recipe.start(settings), _generator(seed, 0), pixel_mean)
     mixed = recipe.precision == "bfloat16" and device.has_bfloat16(where)
     dtype = torch.bfloat16 if mixed else torch.float32
     optim = Optimizer(
