@@ -239,7 +239,29 @@ def test_initialization_starts_with_a_small_log_variance_and_the_images_mean(how
     assert pixels.mean().item() == pytest.approx(0.13, rel=0.5)
 
 
-@pytest.mark.parametrize("how", ["pytorch", "looks_linear"])
+@pytest.mark.parametrize(("how", "linear"), [("looks_linear", True), ("he", False)])
+def test_a_fresh_network_looks_linear(how: str, linear: bool) -> None:
+    network = fresh(VAE(16), how).double()
+    with torch.no_grad():
+        network.decoder[-1].bias.zero_()  # that of the mean image
+        x, y = draw(8, 1, 28, 28), draw(8, 1, 28, 28, seed=1)
+        means = [network.encode(images)[0] for images in (x, y, x + y)]
+        x, y = draw(8, 64), draw(8, 64, seed=1)
+        logits = [network.decoder[2:](h) for h in (x, y, x + y)]
+    for first, second, together in (means, logits):
+        assert torch.allclose(first + second, together, rtol=0, atol=1e-9) == linear
+
+
+def test_the_decoders_first_units_bend_where_latents_are() -> None:
+    first = fresh(VAE(2, widths=(16, 32, 4096))).decoder[0]
+    assert isinstance(first, nn.Linear)
+    # Distance from the origin to where a unit starts to fire.
+    distance = first.bias.detach().abs() / first.weight.detach().norm(dim=1)
+    assert 0.5 < distance.median().item() < 2
+    assert (first.bias > 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("how", ["pytorch", "he", "looks_linear"])
 def test_a_seed_is_one_initialization(how: str) -> None:
     first, again, other = (fresh(VAE(16), how, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(first[key], again[key]) for key in first)
