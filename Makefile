@@ -9,6 +9,8 @@ READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Set by some shells and editors; it would lead uv and mypy to another environment.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Set in some containers; each stage would compile what it imports anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help reproduce test fuzz torture lint check-lock bench compare lock clean
 

@@ -222,14 +222,6 @@ def test_narrow_models_may_have_a_rate_of_their_own(latent_dim: int, peak: float
     assert recipe.peak(dataclasses.replace(model, learning_rate_scale=0.5)) == peak / 2
 
 
-@pytest.mark.parametrize(("latent_dim", "start"), [(1, "he"), (2, "he"), (3, "looks_linear")])
-def test_narrow_models_may_have_an_initialization_of_their_own(latent_dim: int, start: str) -> None:
-    recipe = dataclasses.replace(RECIPE, initialization_2d="he")
-    model = dataclasses.replace(VARIATIONAL, latent_dim=latent_dim)
-    assert recipe.start(model) == start
-    assert dataclasses.replace(recipe, initialization_2d=None).start(model) == "looks_linear"
-
-
 @pytest.mark.parametrize("behind", [0.001, 0.5, 0.999])
 def test_a_constant_rate(behind: float) -> None:
     assert dataclasses.replace(RECIPE, schedule="constant").rate(behind) == 1
@@ -306,7 +298,6 @@ def test_recipes(change: dict[str, Any]) -> None:
             "learning_rate_2d": None,
             "warmup": 0.2,
             "beta2": 0.999,
-            "initialization_2d": None,
         }
         | VALID
         | change
@@ -328,7 +319,6 @@ def test_recipes(change: dict[str, Any]) -> None:
         ({"beta2": 1}, "recipes.x.beta2: found 1.0"),
         ({"beta2": -0.1}, "recipes.x.beta2: found -0.1"),
         ({"initialization": "zeros"}, "recipes.x.initialization: found 'zeros'"),
-        ({"initialization_2d": "zeros"}, "recipes.x.initialization_2d: found 'zeros'"),
         ({"precision": "float16"}, "recipes.x.precision: found 'float16'"),
         ({"lr": 0.1}, "recipes.x.lr: unknown key"),
     ],

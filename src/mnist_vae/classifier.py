@@ -33,7 +33,7 @@ class ClassifierParams:
     batch_size: Annotated[int, Range(1, 60_000)]
     """Images a step; the last batch of an epoch holds what is left."""
     learning_rate: Annotated[float, Range(0, 1, above=True)]
-    """Adam's learning rate at the peak of a triangular schedule."""
+    """The learning rate at the peak of a triangular schedule."""
 
 
 class Classified(NamedTuple):
@@ -80,7 +80,7 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     _initialize(network, generator)
     dtype = torch.bfloat16 if device.has_bfloat16(images.device) else torch.float32
-    optimizer = Optimizer(network.to(images.device).train(), dtype, beta2=0.99, muon=False)
+    optimizer = Optimizer(network.to(images.device).train(), dtype, beta2=0.99, muon=True)
     size = len(images)
     steps = settings.epochs * math.ceil(size / settings.batch_size)
     for epoch in range(1, settings.epochs + 1):

@@ -48,8 +48,6 @@ class Recipe:
     """Decay of Adam's average of squared gradients."""
     initialization: Initialization
     """How parameters are drawn; see model.initialize."""
-    initialization_2d: Initialization | None = None
-    """The same for models of at most 2 latent dimensions, if they need another."""
     precision: Literal["float32", "bfloat16"]
     """Of activations; bfloat16 only where the hardware has it, parameters always float32."""
 
@@ -57,11 +55,6 @@ class Recipe:
         """The learning rate of a model, or its largest one."""
         own = self.learning_rate_2d if model.latent_dim <= 2 else None
         return (own or self.learning_rate) * model.learning_rate_scale
-
-    def start(self, model: ModelParams) -> Initialization:
-        """How a model's parameters are drawn."""
-        own = self.initialization_2d if model.latent_dim <= 2 else None
-        return own or self.initialization
 
     def batch(self, epoch: int) -> int:
         """Images a step in an epoch, counted from 1."""
@@ -109,7 +102,7 @@ def train(
     """
     where, size = images.device, len(images)
     pixel_mean = float(images.float().mean()) / 255
-    initialize(model, recipe.start(settings), _generator(seed, 0), pixel_mean)
+    initialize(model, recipe.initialization, _generator(seed, 0), pixel_mean)
     mixed = recipe.precision == "bfloat16" and device.has_bfloat16(where)
     dtype = torch.bfloat16 if mixed else torch.float32
     optim = Optimizer(
