@@ -49,7 +49,7 @@ class Classifier(nn.Module):
     """Three convolutions of stride 2 (the last one over the whole image), then one linear layer."""
 
     def __init__(
-        self, *, image_size: int = 28, widths: tuple[int, int, int] = (32, 64, 128)
+        self, *, image_size: int = 28, widths: tuple[int, int, int] = (16, 32, 128)
     ) -> None:
         super().__init__()
         a, b, c = widths
