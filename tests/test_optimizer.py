@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mnist_vae.classifier import Classifier
 from mnist_vae.model import VAE
 from mnist_vae.optimizer import Optimizer, orthogonalizers
 
 
-def gradients(model: VAE, seed: int) -> None:
+def gradients(model: nn.Module, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for p in model.parameters():
         p.grad = torch.randn(p.shape, generator=generator)
@@ -85,6 +86,20 @@ def test_muon_moves_the_grid_kernels_and_adam_the_rest() -> None:
             assert 0.6 < values.min() <= values.max() < 1.3
         else:
             assert torch.equal(step, moved[1][name]), name
+
+
+def test_muon_moves_a_kernel_that_stands_alone() -> None:
+    torch.manual_seed(0)
+    model = Classifier(image_size=8, widths=(4, 6, 10))
+    kernel = "body.3.weight"
+    start = model.state_dict()[kernel].clone()
+    optim = Optimizer(model, torch.float32, beta2=0.999, muon=True)
+    gradients(model, 0)
+    optim.step(0.01)
+    optim.release()
+    matrix = (model.state_dict()[kernel] - start).permute(0, 2, 3, 1).flatten(1)
+    values = torch.linalg.svdvals(matrix) / (0.01 * 0.3 * math.sqrt(max(matrix.shape)))
+    assert 0.6 < values.min() <= values.max() < 1.3
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -101,6 +101,8 @@ def titles(composed: page.Page) -> list[str]:
         (6.0, 6.06, "At 16 dimensions they are level:", "1.0% less"),
         (6.06, 6.0, "At 16 dimensions they are level:", "1.0% more"),
         (6.0, 6.0, "At 16 dimensions they are level:", "0.0% less"),
+        (6.24, 6.0, "At 16 dimensions they are level:", "4.0% more"),
+        (6.36, 6.0, "At 16 dimensions, no:", "6.0% more"),
     ],
 )
 def test_the_answer_follows_the_errors(vae: float, ae: float, start: str, gap: str) -> None:

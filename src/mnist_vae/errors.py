@@ -58,9 +58,9 @@ def run(main: Callable[[], None]) -> NoReturn:
         if type(error).__name__ != "OutOfMemoryError" and not full:
             raise
         line, code = f"the device is out of memory: {str(error).splitlines()[0]}{_LESS}", 1
-    gc.freeze()  # or Python looks for garbage in all of torch before it ends, for 0.4 s
     for number in (signal.SIGINT, signal.SIGTERM):  # too late: a second Ctrl-C ends nothing sooner
         signal.signal(number, signal.SIG_IGN)
+    gc.freeze()  # or Python looks for garbage in all of torch before it ends, for 0.4 s
     if not line:
         sys.exit(code)
     try:

@@ -111,6 +111,7 @@ def png(figure: Figure, dpi: int) -> bytes:
     In 256 colours chosen for the figure, which halves the file and cannot be seen.
     """
     drawn, file = io.BytesIO(), io.BytesIO()
+    # Not compressed: it is only read back.
     figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 0})
     few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
     few.save(file, format="png", optimize=True)

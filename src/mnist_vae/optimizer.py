@@ -27,8 +27,8 @@ class Optimizer:
     """Adam (Kingma & Ba 2015), with Muon (Jordan et al. 2024) for the largest kernels if asked.
 
     Muon moves a matrix by its momentum with all singular values set to 1, so that directions which
-    the gradient hardly shows are learned too. It takes the kernels as large as the grid, two of a
-    VAE with 94% of its parameters at MNIST's sizes; what else there is moves by Adam.
+    the gradient hardly shows are learned too. It takes the kernels as large as the grid: in a VAE
+    two, which hold 94% of the parameters at MNIST's sizes. What else there is moves by Adam.
 
     The model's parameters become views of a vector in ``dtype``. Where that is less than float32,
     the vector that moves stays float32 and is copied out after each step, so that steps smaller
@@ -47,8 +47,8 @@ class Optimizer:
         self.weights = self.master if dtype == torch.float32 else self.master.to(dtype)
         self.grads = torch.empty_like(self.weights)
         self.stack = len(large), len(self.parameters[0]), -1
-        # 0.2·√(larger side) gives entries the size of Adam's steps (Liu et al. 2025). A decoder
-        # learns faster at three times that; so would an encoder, but more of its units die.
+        # 0.2·√(larger side) gives entries the size of Adam's steps (Liu et al. 2025). Here both
+        # learn faster at more; at a decoder's pace an encoder loses units and ends higher.
         pace = [0.3 if isinstance(m, GridConv2d) else 0.6 for m in large]
         self.pace = torch.tensor(pace, device=self.master.device)[:, None, None]
         self.start = sum(p.numel() for p in self.parameters[: len(large)])  # of what Adam moves
