@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import settings
 
 # Small tensors gain nothing from threads, and processes that share cores lose much by them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts background jobs deaf to Ctrl-C, and what they start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # HYPOTHESIS_PROFILE=fuzz looks long and anew; a plain run tries the same examples every time.
 settings.register_profile("quick", max_examples=50, deadline=None, derandomize=True)

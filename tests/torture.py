@@ -113,8 +113,6 @@ def torture(
 
     Goes on until there were so many kills and the last run is at its end; gives what was counted.
     """
-    # A shell starts background jobs deaf to Ctrl-C, and what they start inherits that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     draw = random.Random(seed)
     wanted = outputs(reference)
     by_signal: Counter[str] = Counter()
@@ -179,6 +177,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "torture.json")
     given = parser.parse_args()
+    # A shell starts background jobs deaf to Ctrl-C, and what they start inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference"
