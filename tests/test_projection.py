@@ -112,6 +112,16 @@ def test_tsne_of_fewer_points_than_its_perplexity(caplog: pytest.LogCaptureFixtu
 NAMES = {"map", "class_map", "pca", "class_pca", "explained_variance"}
 
 
+@pytest.mark.parametrize("dim", [1, 2, 16])
+def test_points_that_are_all_the_same_have_no_map(dim: int) -> None:
+    same = np.ones((50, dim), np.float32)
+    with pytest.raises(InputError, match="all images have the same latent"):
+        projection.project(same, same[:10], SETTINGS, seed=0)
+    same[0, -1] = 2
+    maps, _ = projection.project(same, same[:10], SETTINGS, seed=0)
+    assert all(np.isfinite(array).all() for array in maps.values())
+
+
 def test_many_dimensions_are_mapped_by_tsne(points: np.ndarray, centers: np.ndarray) -> None:
     maps, method = projection.project(points, centers, SETTINGS, seed=3)
     fitted, laid = projection.tsne(points, centers, SETTINGS, seed=3)

@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import is_color_like, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -110,11 +111,12 @@ def png(figure: Figure, dpi: int) -> bytes:
 
     In 256 colours chosen for the figure, which halves the file and cannot be seen.
     """
-    drawn, file = io.BytesIO(), io.BytesIO()
-    # Not compressed: it is only read back.
-    figure.savefig(drawn, format="png", dpi=dpi, pil_kwargs={"compress_level": 0})
-    few = Image.open(drawn).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    few.save(file, format="png", optimize=True)
+    figure.set_dpi(dpi)
+    canvas: Any = FigureCanvasAgg(figure)
+    file = io.BytesIO()
+    canvas.draw()
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    drawn.quantize(256, dither=Image.Dither.NONE).save(file, format="png")
     return file.getvalue()
 
 
