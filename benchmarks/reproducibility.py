@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 import yaml
 
-from mnist_vae import artifacts, device, latent, model, objective
+from mnist_vae import artifacts, device, errors, latent, model, objective
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ("vae16", "vae2")
@@ -48,7 +48,7 @@ def measure(name: str, precision: str, env: dict[str, str]) -> dict[str, object]
         subprocess.run(
             (sys.executable, "stages/train.py", name),
             cwd=copy,
-            env={"MNIST_VAE_DEVICE": "cpu", **os.environ, **env},
+            env={**os.environ, "MNIST_VAE_DEVICE": "cpu", **env},
             check=True,
         )
         path = copy / f"models/{name}.safetensors"
@@ -89,4 +89,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    errors.run(main)

@@ -39,7 +39,7 @@ def main() -> None:
         "interpolation uint8 S S 28 28",
         ("prior_samples uint8 100 28 28",),
         ("manifold uint8 M M 28 28", "manifold_x float32 M", "manifold_y float32 M"),
-        ("traversals uint8 R T 28 28", "traversal_dims int64 R", "traversal_values float32 T"),
+        ("traversals uint8 R T 28 28", "traversal_dims int64 R", "traversal_values float32 R T"),
         model=name,
         epochs=epochs,
     )
@@ -61,7 +61,7 @@ def main() -> None:
             facts[key] = params.check(found.get(key), kind, f"{path}: {key}")
     drawn = figures.of_model(settings, facts, curve, latents, images, maps)
     files = {stem: figures.png(figure, settings.dpi) for stem, figure in drawn}
-    # All are drawn before the first is written: an error leaves the old figures as they were.
+    # All are drawn before the first is written: there are all figures or none.
     for stem, data in files.items():
         artifacts.write_bytes(Path(f"reports/figures/{name}/{stem}.png"), data)
 

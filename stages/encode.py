@@ -11,7 +11,7 @@ def main() -> None:
     name = errors.argument("MODEL")
     settings, seed = params.load(("encode", latent.EncodeParams), ("seed", params.Seed))
     weights = Path(f"models/{name}.safetensors")
-    vae, trained, about = model.load(weights, name)
+    vae, _, about = model.load(weights, name)
     epochs = params.check(about.get("epochs"), int, f"{weights}: epochs")
     test, _ = artifacts.read_arrays(
         Path("data/mnist/test.safetensors"),
@@ -32,7 +32,7 @@ def main() -> None:
     latents, images = latent.explore(vae, test["images"], test["labels"], settings, seed)
     latents["train_mean"], _ = latent.encode(vae, train["images"])
     latents["train_labels"] = train["labels"]
-    facts = {"model": name, "kind": trained.kind, "epochs": epochs}
+    facts = {"model": name, "epochs": epochs}
     artifacts.write_arrays(Path(f"data/latents/{name}.safetensors"), "latents", latents, **facts)
     artifacts.write_arrays(
         Path(f"data/images/{name}.safetensors"),

@@ -30,7 +30,8 @@ def main() -> None:
         rows.append({k: v for k, v in epoch._asdict().items() if v is not None})
         # Written as it grows, so that a running training can be watched.
         artifacts.write_table(Path(f"reports/curves/{name}.csv"), rows)
-    about = {"epochs": recipe.epochs, "device": device.describe(where)}
+    precision = str(training.pick_dtype(recipe, where)).removeprefix("torch.")
+    about = {"epochs": recipe.epochs, "device": f"{device.describe(where)}, {precision}"}
     model.save(Path(f"models/{name}.safetensors"), vae, name, settings, **about)
     kept.clear()
 

@@ -673,7 +673,7 @@ def test_too_little_memory(
     if ended.code == NO_GPU:
         pytest.skip("no CUDA on this machine")
     assert identities(project) == before
-    assert_one_line(ended, stage, f"{said}.*; a smaller batch_size needs less")
+    assert_one_line(ended, stage, f"{said}.*; when training, a smaller batch_size needs less")
 
 
 def test_a_loss_that_is_no_number(host: Host, project: Path) -> None:

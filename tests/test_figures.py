@@ -71,14 +71,12 @@ def known(
         "map": plane,
         "class_map": class_plane,
         "pca": plane,
-        "class_pca": class_plane,
         "explained_variance": np.array([0.5, 0.25], np.float32),
         "labels": labels,
     }
     epoch = np.arange(1.0, epochs + 1)
     facts = {
         "model": "vae",
-        "kind": kind,
         "epochs": epochs,
         "classes": [2, 4, 5, 6],
         "start": 200,
@@ -126,11 +124,11 @@ def test_traversals_are_drawn_where_there_are_some() -> None:
     given["images"] |= {
         "traversals": digits(3, 7),
         "traversal_dims": np.array([3, 0, 1]),
-        "traversal_values": np.linspace(-3, 3, 7),
+        "traversal_values": np.linspace([-3, 0, 1], [3, 9, 12], 7, axis=1),
     }
     traversals = dict(figures.of_model(settings(), **given))["traversals"].axes[0]
-    assert [text.get_text() for text in traversals.get_yticklabels()] == ["3", "0", "1"]
-    assert [text.get_text() for text in traversals.get_xticklabels()][:2] == ["-3", "-2"]
+    rows = [text.get_text() for text in traversals.get_yticklabels()]
+    assert rows == ["3:  −3.0 to 3.0", "0:  0.0 to 9.0", "1:  1.0 to 12.0"]
 
 
 def test_files_are_the_same_every_time_whatever_the_reader_has_set() -> None:
@@ -293,18 +291,19 @@ def test_digits_that_lie_close_have_the_most_different_colours(pair: tuple[int, 
 
 
 @pytest.mark.parametrize(
-    ("epochs", "shown"), [(1, 1), (2, 2), (7, 3), (30, 15), (31, 30), (300, 30)]
+    ("epochs", "panels"), [(1, [1]), (2, [2]), (30, [30]), (31, [31, 30]), (300, [300, 30])]
 )
-def test_the_second_panel_of_the_loss_shows_the_end(ax: Axes, epochs: int, shown: int) -> None:
-    epoch = np.arange(1, epochs + 1)
-    figures.draw_loss(ax, epoch, 40.0 / epoch, last=30)
-    (line,) = ax.lines
-    assert list(line.get_xdata()) == list(epoch[-shown:])
-    assert ax.get_title().startswith(f"last {shown} epochs" if shown > 1 else "last epoch,")
+def test_a_long_loss_has_a_second_panel_with_its_end(epochs: int, panels: list[int]) -> None:
+    figure = dict(figures.of_model(settings(), **known(epochs=epochs)))["loss"]
+    assert "ending at" in figure.get_suptitle()
+    assert len(figure.axes) == len(panels)
+    for ax, shown in zip(figure.axes, panels, strict=True):
+        (line,) = ax.lines
+        assert list(line.get_xdata()) == list(range(epochs - shown + 1, epochs + 1))
 
 
 @pytest.mark.parametrize(
-    ("loss", "scale"), [((50, 20, 6), "log"), ((7, 6.5, 6), "linear"), ((50, 6, -3), "linear")]
+    ("loss", "scale"), [((70, 20, 6), "log"), ((50, 20, 6), "linear"), ((50, 6, -3), "linear")]
 )
 def test_the_loss_has_a_log_scale_where_it_helps(
     ax: Axes, loss: tuple[float, ...], scale: str
@@ -358,8 +357,8 @@ def test_the_latent_plane_has_its_coordinates_on_the_axes(ax: Axes) -> None:
         zip([text.get_text() for text in ax.get_xticklabels()], ax.get_xticks(), strict=True)
     )
     assert down["6"] == pytest.approx(13.5)
-    assert down["-6"] == pytest.approx(13.5 + 6 * 28)
-    assert across["-1"] == pytest.approx(13.5)
+    assert down["−6"] == pytest.approx(13.5 + 6 * 28)
+    assert across["−1"] == pytest.approx(13.5)
     assert across["0"] == pytest.approx(13.5 + 2 * 28)
 
 
@@ -395,7 +394,7 @@ def test_labels_of_class_points_do_not_collide(ax: Axes, scale: float) -> None:
         ax, rng.uniform(-50, 50, (500, 2)), np.arange(500) % 10, SETTINGS["palette"], 3
     )
     points = scale * rng.normal(size=(10, 2))
-    figures.draw_classes(ax, points)
+    figures.draw_classes(ax, points, SETTINGS["palette"])
     places = np.array([text.get_position() for text in ax.texts])
     assert [text.get_text() for text in ax.texts] == [str(digit) for digit in range(10)]
     apart = 0.95 * 0.06 * 100
@@ -414,7 +413,7 @@ def test_rates_are_sorted_and_active_units_counted(ax: Axes) -> None:
 
 
 def test_samples_of_the_prior_fill_the_area_under_it(ax: Axes) -> None:
-    figures.draw_aggregate(ax, np.random.default_rng(0).standard_normal(100_000))
+    figures.draw_aggregate(ax, np.random.default_rng(0).standard_normal(100_000), 4.0)
     density, edges, _ = ax.patches[0].get_data()
     z, prior = ax.lines[0].get_data()
     assert (density * np.diff(edges)).sum() == pytest.approx(1, abs=1e-3)

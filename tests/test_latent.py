@@ -185,7 +185,7 @@ def test_traversals_move_one_of_the_most_active_dimensions(
     assert moved.shape == (min(8, dim), 5, dim)
     assert moved.dtype == values.dtype == np.float32
     for row, which in enumerate(dims):
-        for column, value in enumerate(values):
+        for column, value in enumerate(values[row]):
             expected = start.copy()
             expected[which] = value
             np.testing.assert_array_equal(moved[row, column], expected)
@@ -199,9 +199,9 @@ def test_activity_is_the_rate_and_not_the_spread_of_the_means(rng: np.random.Gen
 
 
 def test_traversals_span_where_the_images_are() -> None:
-    mean = np.stack([np.arange(101), 100.0 - np.arange(101)], 1).astype(np.float32)
+    mean = np.stack([np.arange(101), 7 - 0.1 * np.arange(101)], 1).astype(np.float32)
     _, values, _ = latent.traverse(mean[0], mean, None, 3)
-    np.testing.assert_allclose(values, [1, 50, 99], atol=0.02)
+    np.testing.assert_allclose(values, [[1, 50, 99], [-2.9, 2, 6.9]], atol=0.02)
 
 
 # --- Bytes ----------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ def test_traversals_start_from_the_first_class_of_the_interpolation(images: np.n
     means, _ = latent.class_posteriors(found["mean"], None, LABELS)
     latents = np.tile(means[2], (4, 5, 1))
     for row, dim in enumerate(pictures["traversal_dims"]):
-        latents[row, :, dim] = pictures["traversal_values"]
+        latents[row, :, dim] = pictures["traversal_values"][row]
     expected = latent.to_bytes(latent.decode(network, latents))
     np.testing.assert_array_equal(pictures["traversals"], expected)
     assert np.ptp(pictures["traversals"].astype(int), axis=1).max() > 1

@@ -152,11 +152,14 @@ def test_what_is_gained_names_the_pair_and_the_best_sampler() -> None:
     found["sigma16"]["samples"] |= {"frechet_prior": 12.5}
     found["vae16"]["samples"] |= {"frechet_prior": 150.0}
     _, gained = report.answer(MODELS, found)
-    assert "150 for vae16 and 12.5 for sigma16 (real images among themselves: 0.400)" in gained
+    assert (
+        "150 for vae16 and 12.5 for sigma16 (one half of the test images to the other: 0.400)"
+        in gained
+    )
     assert "94.0% of the latents of vae16 and 93.5% of the latents of ae16" in gained
     found["vae16"]["samples"] |= {"frechet_prior": 2.5}
     _, gained = report.answer(MODELS, found)
-    assert "is 2.50 for vae16 (real" in gained
+    assert "is 2.50 for vae16 (one half" in gained
 
 
 def test_autoencoders_alone_gain_no_samples() -> None:

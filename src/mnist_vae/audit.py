@@ -1,8 +1,7 @@
 """Is the KL of a VAE too weak or too strong? An answer in numbers and one sentence.
 
 A squared error with a KL weight hides a Gaussian decoder of some variance. Set beside the variance
-that the decoder's own error shows, it tells what the weight really asks for: the question that
-users of VAE code ask most.
+that the decoder's own error shows, it tells what the weight really asks for.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
 
 @torch.no_grad()
 def _initialize(network: Classifier, generator: torch.Generator) -> None:
-    """He et al. 2015 for the layers before a ReLU, a small head, no bias."""
+    """He et al. 2015 for the layers before a ReLU, gain 1 for the head; biases are 0."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             gain = 1 if layer is network.head else 2

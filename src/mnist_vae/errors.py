@@ -71,7 +71,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     sys.exit(code)
 
 
-_LESS = "; a smaller batch_size needs less"
+_LESS = "; when training, a smaller batch_size needs less"
 
 
 def _describe(error: OSError) -> str:

@@ -118,9 +118,9 @@ def likelihood(
 
     ``bernoulli`` states the cross-entropy; ``gaussian`` a variance that follows the error while it
     trains, so that the trained model's is ``variance``, the last training epoch's squared error
-    per pixel. ``fixed`` states nothing, but its loss is, times the KL weight, the negative ELBO of
-    a Gaussian of variance kl_weight / 2: without a KL weight there is none. ``calibrated`` is
-    the same model again with ``variance`` instead.
+    per pixel. ``fixed`` states nothing, but its loss is, up to a constant, kl_weight times the
+    negative ELBO of a Gaussian of variance kl_weight / 2: without a KL weight there is none.
+    ``calibrated`` is the same model again with ``variance`` instead.
 
     Importance sampling draws from the model's own posterior. Where that is much narrower than the
     exact one, as beside the calibrated variance of a model trained with a weak KL, the NLL comes

@@ -33,6 +33,7 @@ Named: TypeAlias = Iterator[tuple[str, Figure]]
 DIGITS = 10
 WIDTH = 8.0  # inches of every figure: shown 800 pixels wide, 10 pt text is 14 pixels high
 ACTIVE = 0.01  # variance of the posterior mean above which a unit is active (Burda et al. 2016)
+PLANE = "latent dimension 0", "latent dimension 1"
 DARK, ACCENT, PALE = "#222222", "#bd1f01", "#c8cdd0"
 # Matplotlib's own defaults, not those of whoever runs it: the same arrays give the same bytes.
 STYLE = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")} | {
@@ -121,9 +122,17 @@ def png(figure: Figure, dpi: int) -> bytes:
 
 
 def _of_curve(settings: FigureParams, facts: Facts, curve: Arrays) -> Named:
-    figure, (whole, last) = _page(facts, "training loss", 3.5, ncols=2)
-    draw_loss(whole, curve["epoch"], curve["loss"])
-    draw_loss(last, curve["epoch"], curve["loss"], last=settings.last_epochs)
+    epoch, loss = curve["epoch"], curve["loss"]
+    _shaped("loss", loss, len(epoch))
+    what = f"training loss, ending at {_number(loss[-1], '.4g')}"
+    if len(epoch) > settings.last_epochs:
+        figure, (whole, last) = _page(facts, what, 3.5, ncols=2)
+        draw_loss(last, epoch[-settings.last_epochs :], loss[-settings.last_epochs :])
+        whole.set_title("whole run")
+        last.set_title(f"last {settings.last_epochs} epochs")
+    else:
+        figure, whole = _page(facts, what, 3.5)
+    draw_loss(whole, epoch, loss)
     yield "loss", figure
 
 
@@ -133,7 +142,8 @@ def _of_images(settings: FigureParams, facts: Facts, images: Arrays) -> Named:
     draw_reconstructions(ax, images["originals"], images["reconstructions"], start, cmap)
     yield "reconstructions", figure
 
-    figure, ax = _page(facts, "one latent of each class, decoded", 1.42)
+    whose = "a draw from the mean posterior" if "prior_samples" in images else "the mean latent"
+    figure, ax = _page(facts, f"{whose} of each class, decoded", 1.42)
     draw_digits(ax, images["class_digits"], cmap)
     yield "class_digits", figure
 
@@ -153,10 +163,9 @@ def _of_images(settings: FigureParams, facts: Facts, images: Arrays) -> Named:
 
     if "traversals" in images:
         rows, columns = images["traversals"].shape[:2]
-        height = 1.2 + 0.9 * WIDTH * rows / columns
-        figure, ax = _page(
-            facts, "one latent dimension moved, the others held at a class's mean", height
-        )
+        height = 1 + 0.77 * WIDTH * rows / columns  # beside the names of the rows
+        what = f"one latent dimension moved, the others as in the mean of a {facts['classes'][0]}"
+        figure, ax = _page(facts, what, height)
         dims, values = images["traversal_dims"], images["traversal_values"]
         draw_traversals(ax, images["traversals"], dims, values, cmap)
         yield "traversals", figure
@@ -166,7 +175,7 @@ def _of_maps(settings: FigureParams, facts: Facts, maps: Arrays) -> Named:
     palette, size, labels = settings.palette, settings.point_size, maps["labels"]
     plane = facts["method"] == "latent plane"
     of = "" if plane else f"{facts['method']} (perplexity {facts['perplexity']:g}) of the "
-    axes = ("z₁", "z₂") if plane else None
+    axes = PLANE if plane else None
 
     figure, ax = _page(facts, f"{of}latents of {len(labels):,} test images", 6.8)
     draw_map(ax, maps["map"], labels, palette, size, axes)
@@ -175,11 +184,11 @@ def _of_maps(settings: FigureParams, facts: Facts, maps: Arrays) -> Named:
 
     figure, ax = _page(facts, f"{of}latents, and one of each class", 6.8)
     draw_map(ax, maps["map"], labels, palette, size, axes)
-    draw_classes(ax, maps["class_map"])
+    draw_classes(ax, maps["class_map"], palette)
     yield "latent_map_classes", figure
 
     parts = [f"{part:.1%} of the variance" for part in maps["explained_variance"]]
-    axes = (f"first principal component, {parts[0]}", f"second, {parts[1]}")
+    axes = (f"first principal component, {parts[0]}", f"second component, {parts[1]}")
     figure, ax = _page(
         facts, f"principal components of the latents of {len(labels):,} test images", 6.8
     )
@@ -207,11 +216,14 @@ def _of_posterior(settings: FigureParams, facts: Facts, latents: Arrays) -> Name
         most = np.argsort(-rate, kind="stable")[:6]
         columns = min(3, len(most))
         rows = -(-len(most) // columns)
-        figure, grid = _page(facts, what, 0.9 + 2.2 * rows, nrows=rows, ncols=columns)
+        # The same scales in all, so that the one prior looks the same in all.
+        shared = {"sharex": True, "sharey": True}
+        figure, grid = _page(facts, what, 0.9 + 2.2 * rows, nrows=rows, ncols=columns, **shared)
         axes = np.atleast_1d(grid).ravel()
+        span = max(4.0, float(np.quantile(np.abs(samples[:, most]), 0.999)))
         for ax, dim in zip(axes, most, strict=False):
-            draw_aggregate(ax, samples[:, dim])
-            ax.set_title(f"dimension {dim}: {rate[dim]:.1f} nats")
+            draw_aggregate(ax, samples[:, dim], span)
+            ax.set_title(f"latent dimension {dim}: {rate[dim]:.1f} nats")
         for ax in axes[len(most) :]:
             ax.set_axis_off()
         handles, names = axes[0].get_legend_handles_labels()
@@ -231,24 +243,18 @@ def _page(facts: Facts, what: str, height: float, **grid: Any) -> tuple[Figure, 
 # ---- Training -----------------------------------------------------------------------------------
 
 
-def draw_loss(ax: Axes, epoch: np.ndarray, loss: np.ndarray, *, last: int | None = None) -> None:
-    """The loss per image [E] over epochs [E]: all, or the ``last`` (half, of a shorter run)."""
+def draw_loss(ax: Axes, epoch: np.ndarray, loss: np.ndarray) -> None:
+    """The loss per image [E] over epochs [E], on a log scale where it falls to a tenth."""
     _shaped("loss", loss, len(epoch))
-    title = "whole run"
-    if last is not None:
-        shown = last if last < len(epoch) else max(2, len(epoch) // 2)
-        epoch, loss = epoch[-shown:], loss[-shown:]
-        title = f"last {len(epoch)} epochs" if len(epoch) > 1 else "last epoch"
-        title = f"{title}, ending at {loss[-1]:.4g}"
     ax.plot(epoch, loss, color=ACCENT, marker="o", markersize=4 if len(epoch) <= 40 else 0)
-    if last is None and 0 < 3 * loss.min() < loss.max():
+    if 0 < 10 * loss.min() < loss.max():
         ax.set_yscale("log")
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     ax.grid(alpha=0.3)
-    ax.set(title=title, xlabel="epoch", ylabel="loss per image")
+    ax.set(xlabel="epoch", ylabel="loss per image")
 
 
 # ---- Images -------------------------------------------------------------------------------------
@@ -312,19 +318,24 @@ def draw_manifold(ax: Axes, images: np.ndarray, x: np.ndarray, y: np.ndarray, cm
     ax.set_xticks(*_ticks(x, columns))
     ax.set_yticks(*_ticks(y, rows))
     ax.xaxis.tick_bottom()
-    ax.set_xlabel("z₁")
-    ax.set_ylabel("z₂", rotation=0, ha="right")
+    ax.set_xlabel(PLANE[0])
+    ax.set_ylabel(PLANE[1])
 
 
 def draw_traversals(
     ax: Axes, images: np.ndarray, dims: np.ndarray, values: np.ndarray, cmap: str
 ) -> None:
-    """Images uint8 [R, C, H, W]: in each row one of ``dims`` [R] takes the ``values`` [C]."""
-    _shaped("traversals", images, len(dims), len(values), None, None)
-    rows, columns = _imshow(ax, _colour(images, cmap), gap=2)
-    ax.set_xticks(columns, [f"{value:.3g}" for value in values])
-    ax.set_yticks(rows, [str(dim) for dim in dims])
-    ax.set_ylabel("dimension")
+    """Images uint8 [R, C, H, W]: in each row one of ``dims`` [R] takes the ``values`` [R, C]."""
+    _shaped("traversals", images, len(dims), None, None, None)
+    _shaped("traversal values", values, *images.shape[:2])
+    rows, _ = _imshow(ax, _colour(images, cmap), gap=2)
+    ends = [[_number(value, ".1f") for value in row[[0, -1]]] for row in values]
+    names = [f"{dim}:  {low} to {high}" for dim, (low, high) in zip(dims, ends, strict=True)]
+    ax.set_yticks(rows, names)
+    ax.set_xlabel(
+        "rows: latent dimension, the most active first, and its values from left to right"
+    )
+    ax.xaxis.set_label_position("bottom")
 
 
 # ---- Maps ---------------------------------------------------------------------------------------
@@ -374,14 +385,17 @@ def draw_names(ax: Axes, points: np.ndarray, labels: np.ndarray) -> None:
         _text(ax, place, str(digit))
 
 
-def draw_classes(ax: Axes, points: np.ndarray) -> None:
-    """A black point [10, 2] for each class on a map already drawn, with its digit beside it."""
+def draw_classes(ax: Axes, points: np.ndarray, palette: Sequence[str]) -> None:
+    """A point [10, 2] of its colour for each class on a map already drawn, its digit beside it."""
     _shaped("class points", points, DIGITS, 2)
     places = _spread(points, 0.06 * _extent(ax), beside=True)
     x, y = points.T
-    ax.scatter(x, y, 45, c="black", edgecolors="white", zorder=4, rasterized=True)
+    for size, colour in ((130, "white"), (90, "black")):  # a ring around each
+        ax.scatter(x, y, size, c=colour, linewidths=0, zorder=4, rasterized=True)
+    ax.scatter(x, y, 40, c=list(palette), linewidths=0, zorder=4, rasterized=True)
     for digit, (point, place) in enumerate(zip(points, places, strict=True)):
-        ax.plot(*zip(point, place, strict=True), color="black", linewidth=1, zorder=3)
+        (leader,) = ax.plot(*zip(point, place, strict=True), color="black", linewidth=1, zorder=3)
+        leader.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
         _text(ax, place, str(digit))
 
 
@@ -394,8 +408,14 @@ def draw_rate(ax: Axes, rate: np.ndarray, active: np.ndarray) -> None:
     order = np.argsort(-rate, kind="stable")
     places = np.arange(len(rate))
     for mask, colour, name in ((active, "#3f90da", "active"), (~active, PALE, "not active")):
-        label = f"{name} ({mask.sum()} of {len(rate)})"
-        ax.bar(places, np.where(mask, rate, 0)[order], color=colour, label=label)
+        label = f"{name} ({mask.sum()} of {len(rate)})" if mask.any() else None
+        ax.bar(
+            places,
+            np.where(mask, rate, 0)[order],
+            min(0.8, len(rate) / 8),
+            color=colour,
+            label=label,
+        )
     if len(rate) <= 32:
         ax.set_xticks(places, [str(dim) for dim in order])
     ax.set(xlabel="latent dimension, largest rate first", ylabel="rate in nats")
@@ -403,13 +423,15 @@ def draw_rate(ax: Axes, rate: np.ndarray, active: np.ndarray) -> None:
     ax.legend(frameon=False, loc="upper right", ncols=2)
 
 
-def draw_aggregate(ax: Axes, samples: np.ndarray) -> None:
-    """Density of one latent dimension over posterior samples [N], with the prior N(0, 1)."""
+def draw_aggregate(ax: Axes, samples: np.ndarray, span: float) -> None:
+    """Density of one latent dimension over posterior samples [N], with the prior N(0, 1).
+
+    From ``-span`` to ``span``.
+    """
     _shaped("samples", samples, None)
-    span = max(4.0, float(np.quantile(np.abs(samples), 0.999)))
     density, edges = np.histogram(samples, 80, (-span, span), density=True)
     z = np.linspace(-span, span, 400)
-    ax.stairs(density, edges, fill=True, color="#92dadd", label="posterior of all images")
+    ax.stairs(density, edges, fill=True, color="#3f90da", label="posterior of all images")
     ax.plot(z, np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), color=DARK, label="prior")
     ax.set(xlim=(-span, span), ylim=(0, None), yticks=[])
     ax.spines["left"].set_visible(False)
@@ -419,11 +441,11 @@ def draw_aggregate_plane(
     ax: Axes, samples: np.ndarray, labels: np.ndarray, palette: Sequence[str], size: float
 ) -> None:
     """Posterior samples [N, 2] of a 2-d model, with circles at 1, 2 and 3 sigma of the prior."""
-    draw_map(ax, samples, labels, palette, size, ("z₁", "z₂"))
+    draw_map(ax, samples, labels, palette, size, PLANE)
     for sigma in (1, 2, 3):
         ax.add_patch(Circle((0, 0), sigma, fill=False, color=DARK, linewidth=1.5))
     _square(ax, np.concatenate([samples, [[-3, -3], [3, 3]]]))
-    _text(ax, (0, -3 - 0.03 * _extent(ax)), "prior at 1, 2, 3σ")
+    _text(ax, (0, -3 - 0.03 * _extent(ax)), "prior at 1, 2, 3σ", fontsize=11, fontweight="normal")
 
 
 def draw_rate_distortion(
@@ -439,7 +461,9 @@ def draw_rate_distortion(
         label.set_parse_math(False)
     ax.grid(alpha=0.3)
     ax.set(xlim=(0, None), ylim=(0, None))
-    ax.set(xlabel="rate: KL in nats per image", ylabel="distortion: squared error per image")
+    ax.set(
+        xlabel="rate: KL in nats per image", ylabel="distortion: squared error of a draw, per image"
+    )
 
 
 # ---- Parts --------------------------------------------------------------------------------------
@@ -488,7 +512,12 @@ def _ticks(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, list[str
     ticks = MaxNLocator(10).tick_values(low, high)
     ticks = ticks[(ticks > low - 1e-6) & (ticks < high + 1e-6)]
     order = np.argsort(values)
-    return np.interp(ticks, values[order], places[order]), [f"{tick:g}" for tick in ticks]
+    return np.interp(ticks, values[order], places[order]), [_number(tick, "g") for tick in ticks]
+
+
+def _number(value: float, how: str) -> str:
+    """A number with the minus sign that Matplotlib's own labels have."""
+    return format(value, how).replace("-", "−")
 
 
 def _middle(points: np.ndarray) -> np.ndarray:
@@ -497,9 +526,10 @@ def _middle(points: np.ndarray) -> np.ndarray:
     return points[distance.argmin()]
 
 
-def _text(ax: Axes, place: Sequence[float] | np.ndarray, text: str) -> None:
+def _text(ax: Axes, place: Sequence[float] | np.ndarray, text: str, **font: Any) -> None:
     """Bold text at a place in the data, with a halo that lifts it off the points below."""
-    label = ax.text(place[0], place[1], text, fontsize=16, fontweight="bold", zorder=5)
+    font = {"fontsize": 16, "fontweight": "bold", **font}
+    label = ax.text(place[0], place[1], text, zorder=5, **font)
     label.set(ha="center", va="center", path_effects=[withStroke(linewidth=3, foreground="white")])
 
 

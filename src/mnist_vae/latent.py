@@ -129,17 +129,17 @@ def traverse(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Move one latent dimension of ``start`` [D] at a time and leave the others where they are.
 
-    Returns the dimensions [R], the values [S] that each takes, and the latents [R, S, D]. The
+    Returns the dimensions [R], the values [R, S] that each takes, and the latents [R, S, D]. The
     dimensions are the up to eight most active: of the highest rate over the posteriors [N, D],
     without log-variance of the largest variance of the mean. The values span the middle 98% of
-    these dimensions' means together: that is where images are. A span of the prior, -3 to 3, would
-    miss half of them in a model with a weak KL, whose means spread much wider.
+    each one's means: that is where images are. A span of the prior, -3 to 3, would miss half of
+    them in a model with a weak KL, whose means spread much wider.
     """
     twice_rate = None if logvar is None else (mean**2 + np.expm1(logvar) - logvar).mean(0)
     activity = mean.var(0) if twice_rate is None else twice_rate
     dims = np.argsort(-activity, kind="stable")[:TRAVERSED]
-    low, high = np.quantile(mean[:, dims], [0.01, 0.99])
-    values = np.linspace(low, high, steps, dtype=np.float32)
+    low, high = np.quantile(mean[:, dims], [0.01, 0.99], axis=0)
+    values = np.linspace(low, high, steps, axis=1, dtype=np.float32)
     moved = np.tile(start, (len(dims), steps, 1))
     moved[np.arange(len(dims)), :, dims] = values
     return dims, values, moved

@@ -196,12 +196,7 @@ def build(settings: ModelParams) -> VAE:
 def save(path: Path, model: VAE, name: str, settings: ModelParams, **about: object) -> None:
     """Write weights as safetensors, with what rebuilds the model and facts about its training."""
     weights = {key: value.detach().cpu().numpy() for key, value in model.state_dict().items()}
-    about = {
-        "model": name,
-        "kind": settings.kind,
-        "settings": dataclasses.asdict(settings),
-        **about,
-    }
+    about = {"model": name, "settings": dataclasses.asdict(settings), **about}
     artifacts.write_arrays(path, "weights", weights, **about)
 
 

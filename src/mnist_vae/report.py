@@ -38,8 +38,8 @@ Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
 QUESTION = "With enough dimensions, does the VAE overcome the plain autoencoder?"
 LEVEL = 0.05
-"""Squared errors less than this part of each other are called level: seeds spread by up to 2%, so
-that two trainings may differ as much in nothing but them (docs/decisions.md)."""
+"""Squared errors that differ by less than this fraction are called level: each spreads by up to 2%
+over seeds, so their difference by up to 3%, and twice that is chance (docs/decisions.md)."""
 RATE_DISTORTION = "rate_distortion.png"
 
 FIGURES = {
@@ -48,7 +48,7 @@ FIGURES = {
     "prior_samples": "Samples from the prior",
     "latent_map": "Map of the latents of the test images",
     "latent_pca": "The two principal axes of the latents",
-    "class_digits": "One digit decoded from each class's mean posterior",
+    "class_digits": "One latent of each class, decoded",
     "latent_map_classes": "The map with the ten class latents",
     "interpolation": "Interpolation between four class latents",
     "manifold": "The latent plane, decoded",
@@ -206,7 +206,7 @@ COMPARED: Mapping[str, tuple[Metric, ...]] = {
             "ELBO, calibrated",
             "nats per image",
             "higher",
-            "Under the variance that the decoder's own error shows, the most likely one; a model "
+            "Under the variance that the squared error of the last training epoch gives; a model "
             "trained with a calibrated Gaussian has it as its own.",
             ("Rybkin et al. 2021",),
         ),
@@ -304,7 +304,8 @@ COMPARED: Mapping[str, tuple[Metric, ...]] = {
             "Fréchet distance of real images",
             "",
             "",
-            "One half of the test set against the other: what chance alone gives.",
+            "One half of the test set against the other, 5,000 images each: what chance alone "
+            "gives, and more of it than at 10,000.",
         ),
         Metric(
             "samples.digit_entropy",
@@ -434,7 +435,11 @@ def _on_gains(pairs: Sequence[tuple[int, str, str]], measured: Mapping[str, Metr
         first = [vae for _, vae, _ in pairs[:1] if vae in distances and vae != best]
         shown = _series([f"{show(distances[name], 3)} for {name}" for name in [*first, best]])
         floor = number(measured[best], "samples.frechet_floor")
-        real = f" (real images among themselves: {show(floor, 3)})" if floor is not None else ""
+        real = (
+            f" (one half of the test images to the other: {show(floor, 3)})"
+            if floor is not None
+            else ""
+        )
         said.append(
             "only a VAE has a prior to sample from, and the Fréchet distance of its samples to the "
             f"test images is {shown}{real}"
@@ -558,8 +563,8 @@ def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
         return []
     about = (
         "A squared error with a KL weight hides a Gaussian decoder of some variance. Set beside "
-        "the variance that the decoder's own error shows, it tells how many times weaker the KL "
-        "is than in the ELBO of that decoder ("
+        "the variance that the decoder's error on the test images shows, it tells how many times "
+        "weaker the KL is than in the ELBO of that decoder ("
     )
     return [
         Paragraph([about, _source("Rybkin et al. 2021"), ")."]),
@@ -722,12 +727,13 @@ def _one_seed() -> list[Block]:
     return [
         Paragraph(
             [
-                "Each model was trained once, from one seed, so these numbers have no spread: a "
-                "difference smaller than what another seed gives means nothing, and this page "
-                "does not know how large that is. The ± beside an NLL is over test images, not "
-                "over trainings. Large differences, and what a model has or lacks by its design, "
-                "stand on firmer ground; from how many dimensions on one model overtakes another "
-                "takes a study over dimensions and seeds, which is another job."
+                "Each model was trained once, from one seed, and a difference smaller than what "
+                "another seed gives means nothing. Squared errors spread by up to 2% over seeds, "
+                f"hence the {LEVEL:.0%} above; of the other numbers the spread is not known. The ± "
+                "beside an NLL is over test images, not over trainings. Large differences, and "
+                "what a model has or lacks by its design, stand on firmer ground; from how many "
+                "dimensions on one model overtakes another takes a study over dimensions and "
+                "seeds, which is another job."
             ]
         )
     ]

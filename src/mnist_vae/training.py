@@ -41,7 +41,7 @@ class Recipe:
     schedule: Literal["constant", "triangular"]
     """``triangular`` goes linearly from 0 to the peak and back to 0, step by step."""
     warmup: Fraction = 0.2
-    """Part of the training in which a triangular schedule goes up."""
+    """Fraction of the training in which a triangular schedule goes up."""
     optimizer: Literal["adam", "muon"] = "adam"
     """Adam for all parameters, or Muon for the two largest kernels; see optimizer.Optimizer."""
     beta2: Annotated[float, Range(0, 0.999999)] = 0.999
@@ -52,7 +52,7 @@ class Recipe:
     """Of activations; bfloat16 only where the hardware has it, parameters always float32."""
 
     def peak(self, model: ModelParams) -> float:
-        """The learning rate of a model, or its largest one."""
+        """The constant learning rate of a model, or the peak of its schedule."""
         own = self.learning_rate_2d if model.latent_dim <= 2 else None
         return (own or self.learning_rate) * model.learning_rate_scale
 
@@ -63,7 +63,7 @@ class Recipe:
         return round(self.batch_size + (last - self.batch_size) * grown)
 
     def rate(self, behind: float) -> float:
-        """Part of the peak when that part of the training lies behind, above 0 and below 1."""
+        """Fraction of the peak when the fraction ``behind`` of the training is done, 0 to 1."""
         if self.schedule == "constant":
             return 1.0
         if behind < self.warmup:
@@ -103,8 +103,7 @@ def train(
     where, size = images.device, len(images)
     pixel_mean = float(images.float().mean()) / 255
     initialize(model, recipe.initialization, _generator(seed, 0), pixel_mean)
-    mixed = recipe.precision == "bfloat16" and device.has_bfloat16(where)
-    dtype = torch.bfloat16 if mixed else torch.float32
+    dtype = pick_dtype(recipe, where)
     optim = Optimizer(
         model.to(where).train(), dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon"
     )
@@ -147,6 +146,12 @@ def train(
         elif checkpoints:
             checkpoints.save(optim.state(), done)
         yield done[-1]
+
+
+def pick_dtype(recipe: Recipe, where: torch.device) -> torch.dtype:
+    """What a recipe's activations are computed in: bfloat16 only where the hardware has it."""
+    mixed = recipe.precision == "bfloat16" and device.has_bfloat16(where)
+    return torch.bfloat16 if mixed else torch.float32
 
 
 def checkpoints_of(
