@@ -598,15 +598,16 @@ def to_draw(_: Any, facts: Any, curve: Any, latents: Any, images: Any, maps: Any
     whole(images["class_digits"], np.uint8, 10, 28, 28)
     steps = len(images["interpolation"])
     whole(images["interpolation"], np.uint8, steps, steps, 28, 28)
-    for name, row, column in (
-        ("manifold", "manifold_y", "manifold_x"),
-        ("traversals", "traversal_dims", "traversal_values"),
-    ):
-        if name in images:
-            rows, columns = len(images[row]), len(images[column])
-            whole(images[name], np.uint8, rows, columns, 28, 28)
-            whole(images[row], images[row].dtype, rows)
-            whole(images[column], np.float32, columns)
+    if "manifold" in images:
+        rows, columns = len(images["manifold_y"]), len(images["manifold_x"])
+        whole(images["manifold"], np.uint8, rows, columns, 28, 28)
+        whole(images["manifold_y"], np.float32, rows)
+        whole(images["manifold_x"], np.float32, columns)
+    if "traversals" in images:
+        rows, columns = images["traversals"].shape[:2]
+        whole(images["traversals"], np.uint8, rows, columns, 28, 28)
+        whole(images["traversal_dims"], np.int64, rows)
+        whole(images["traversal_values"], np.float32, rows, columns)
     assert f"{facts['start'] + facts['epochs']} {facts['perplexity']:g}"
     assert len(facts["classes"]) == 4
     assert set(facts["classes"]) <= set(range(10))
