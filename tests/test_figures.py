@@ -295,8 +295,10 @@ def test_digits_that_lie_close_have_the_most_different_colours(pair: tuple[int, 
 )
 def test_a_long_loss_has_a_second_panel_with_its_end(epochs: int, panels: list[int]) -> None:
     figure = dict(figures.of_model(settings(), **known(epochs=epochs)))["loss"]
-    assert "ending at" in figure.get_suptitle()
+    assert figure.get_suptitle().endswith(f"ending at {6 + 40 / epochs:.4g}")
     assert len(figure.axes) == len(panels)
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == (["whole run", "last 30 epochs"] if len(panels) == 2 else [""])
     for ax, shown in zip(figure.axes, panels, strict=True):
         (line,) = ax.lines
         assert list(line.get_xdata()) == list(range(epochs - shown + 1, epochs + 1))
@@ -395,6 +397,8 @@ def test_labels_of_class_points_do_not_collide(ax: Axes, scale: float) -> None:
     )
     points = scale * rng.normal(size=(10, 2))
     figures.draw_classes(ax, points, SETTINGS["palette"])
+    colours = [matplotlib.colors.to_hex(c) for c in ax.collections[-1].get_facecolors()]
+    assert colours == SETTINGS["palette"]
     places = np.array([text.get_position() for text in ax.texts])
     assert [text.get_text() for text in ax.texts] == [str(digit) for digit in range(10)]
     apart = 0.95 * 0.06 * 100

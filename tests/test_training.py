@@ -266,6 +266,22 @@ def test_a_larger_last_batch_changes_later_epochs_only(images: Tensor) -> None:
     assert constant[1] != growing[1]
 
 
+@pytest.mark.parametrize(
+    ("precision", "there", "dtype"),
+    [
+        ("float32", True, torch.float32),
+        ("bfloat16", True, torch.bfloat16),
+        ("bfloat16", False, torch.float32),
+    ],
+)
+def test_bfloat16_is_only_computed_in_where_the_hardware_has_it(
+    monkeypatch: pytest.MonkeyPatch, precision: str, there: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr(training.device, "has_bfloat16", lambda _: there)
+    recipe = dataclasses.replace(RECIPE, precision=precision)
+    assert training.pick_dtype(recipe, torch.device("cpu")) == dtype
+
+
 # --- What cannot be trained -----------------------------------------------------------------------
 
 
