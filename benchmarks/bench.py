@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import functools
 import importlib.util
-import itertools
 import json
 import os
 import platform
@@ -124,10 +123,28 @@ def notebook_epoch() -> float:
     return time.perf_counter() - start
 
 
-def notebook_process() -> float:
-    """The same in a process whose threads wait as GNU's OpenMP lets them, as the notebook's did."""
-    command = (sys.executable, __file__, "--notebook")
-    env = {**os.environ, "GOMP_SPINCOUNT": "300000"}
+def recipe_epoch(precision: str) -> float:
+    """Seconds of an epoch of the notebook's recipe in the project's own code."""
+    device.tune_for_training()
+    where = device.pick()
+    train, _ = artifacts.read_arrays(TRAIN, "images", "images")
+    settings, recipe = params.load(
+        ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
+    )
+    few = dataclasses.replace(recipe, epochs=2, precision=precision)
+    images = device.to_device(train["images"], where)[:, None]
+    epochs = training.train(model.build(settings), settings, few, images, seed=0)
+    first, second = (time.perf_counter() for _ in epochs)  # the first one warms up
+    return second - first
+
+
+def epoch_process(which: str) -> float:
+    """Seconds of an epoch of the notebook's loop, or of its recipe here in a precision.
+
+    In its own process, as trainings are; the notebook's threads wait as GNU's OpenMP lets them.
+    """
+    command = (sys.executable, __file__, "--epoch", which)
+    env = {**os.environ, "GOMP_SPINCOUNT": "300000"} if which == "notebook" else None
     process = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False)
     if process.returncode:
         sys.exit(process.returncode)
@@ -225,18 +242,6 @@ def floors(where: torch.device) -> dict[str, float]:
     return found
 
 
-def notebook_recipe(images: np.ndarray, where: torch.device, precision: str) -> list[float]:
-    """Seconds of each epoch of the notebook's recipe in the project's own code."""
-    settings, recipe = params.load(
-        ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
-    )
-    few = dataclasses.replace(recipe, epochs=2, precision=precision)
-    on_device = device.to_device(images, where)[:, None]
-    epochs = training.train(model.build(settings), settings, few, on_device, seed=0)
-    ends = [time.perf_counter() for _ in epochs]
-    return [end - start for start, end in itertools.pairwise(ends)]  # the first one warms up
-
-
 def tsne(mean: np.ndarray) -> dict[str, object]:
     """Ours and scikit-learn's map of the same latents [N, D]: seconds and quality."""
     from openTSNE.affinity import PerplexityBasedNN
@@ -323,16 +328,16 @@ def repro(models: tuple[str, ...] = ("vae16", "vae2"), repeat: int = 10) -> dict
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="rounds, each with its own seed")
-    parser.add_argument("--notebook", action="store_true", help="one epoch of the notebook's loop")
+    one = ("notebook", "float32", "bfloat16")
+    parser.add_argument("--epoch", choices=one, help="one of the notebook's loop or recipe, alone")
     options = parser.parse_args()
     if options.seeds < 1:
         parser.error(f"--seeds: found {options.seeds}, must be at least 1")
     os.chdir(ROOT)
-    if options.notebook:
-        print(notebook_epoch())
+    if options.epoch:
+        print(notebook_epoch() if options.epoch == "notebook" else recipe_epoch(options.epoch))
         return
     where = device.pick()
-    train, _ = artifacts.read_arrays(TRAIN, "images", "images")
     test, _ = artifacts.read_arrays(TEST, "images", "images")
     vae, _, _ = model.load(Path("models/vae16.safetensors"), "vae16")
     vae.to(where)
@@ -342,11 +347,11 @@ def main() -> None:
     precisions = ("float32", "bfloat16") if device.has_bfloat16(where) else ("float32",)
     own: dict[str, list[float]] = {precision: [] for precision in precisions}
     for seed in range(options.seeds):
-        loop.append(notebook_process())
+        loop.append(epoch_process("notebook"))
         for name, runs in trainings.items():
             runs.append(train_process(name, seed, test["images"]))
         for precision, seconds in own.items():
-            seconds += notebook_recipe(train["images"], where, precision)
+            seconds.append(epoch_process(precision))
     epoch = statistics.fmean(loop)
     notebook = NOTEBOOK_EPOCHS * epoch
     found: dict[str, object] = {

@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_vae import artifacts, model, params
+from mnist_vae import artifacts, layers, model, params
 from mnist_vae.errors import InputError
 from mnist_vae.model import VAE, ModelParams
 
@@ -74,6 +74,13 @@ def forward(network: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor
     return output.logits.sigmoid(), output.mean, output.logvar
 
 
+@pytest.fixture(params=[False, True], ids=["", "as bfloat16"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network computed as in float32, then as in bfloat16 on a processor."""
+    if request.param:
+        monkeypatch.setattr(layers, "_is_cpu_bfloat16", lambda x: True)
+
+
 # --- The network ----------------------------------------------------------------------------------
 
 
@@ -88,6 +95,7 @@ def forward(network: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor
     ],
 )
 @pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.usefixtures("way")
 def test_it_is_the_notebooks_network(
     dim: int, size: int, channels: int, widths: tuple[int, int, int], count: int
 ) -> None:
@@ -113,6 +121,7 @@ def test_it_is_the_notebooks_network(
     assert all(p.grad.abs().sum() > 0 for p in notebook.latent_mean.parameters())
 
 
+@pytest.mark.usefixtures("way")
 def test_gradients_reach_the_images() -> None:
     network, notebook = fresh(VAE(3)).double(), Notebook(3).double()
     with torch.no_grad():
@@ -149,6 +158,7 @@ def test_forward_is_encode_sample_decode() -> None:
     ("size", "channels", "widths"),
     [(28, 1, (16, 32, 64)), (4, 1, (2, 3, 5)), (32, 3, (4, 8, 16)), (64, 2, (2, 2, 2))],
 )
+@pytest.mark.usefixtures("way")
 def test_shapes(count: int, size: int, channels: int, widths: tuple[int, int, int]) -> None:
     network = fresh(VAE(7, image_size=size, channels=channels, widths=widths))
     images = torch.zeros(count, channels, size, size)
@@ -162,6 +172,17 @@ def test_shapes(count: int, size: int, channels: int, widths: tuple[int, int, in
 def test_an_image_size_that_does_not_fit(size: int) -> None:
     with pytest.raises(ValueError, match=f"image_size is {size}, must be a positive multiple"):
         VAE(16, image_size=size)
+
+
+def test_latents_are_not_rounded_to_bfloat16() -> None:
+    network = fresh(VAE(2)).bfloat16()
+    for latents in network.encode(draw(3, 1, 28, 28, dtype=torch.bfloat16)):
+        assert latents.dtype == torch.float32
+        assert not torch.equal(latents, latents.bfloat16().float())
+    z = torch.full((1, 2), 3.0)
+    near = z + 0.004
+    assert torch.equal(z.bfloat16(), near.bfloat16())
+    assert not torch.equal(network.decoder[0](z), network.decoder[0](near))
 
 
 def test_an_autoencoder_has_no_log_variance() -> None:

@@ -77,7 +77,7 @@ def test_muon_moves_the_grid_kernels_and_adam_the_rest() -> None:
         optim.step(0.01)
         optim.release()
         moved.append({name: p - start[name] for name, p in model.state_dict().items()})
-    large = {"encoder.3.weight": 0.3, "decoder.2.weight": 0.6}
+    large = {"encoder.2.weight": 0.3, "decoder.2.weight": 0.6}
     for name, step in moved[0].items():
         if name in large:
             matrix = step.permute(0, 2, 3, 1).flatten(1)
@@ -91,7 +91,7 @@ def test_muon_moves_the_grid_kernels_and_adam_the_rest() -> None:
 def test_muon_moves_a_kernel_that_stands_alone() -> None:
     torch.manual_seed(0)
     model = Classifier(image_size=8, widths=(4, 6, 10))
-    kernel = "body.3.weight"
+    kernel = "body.2.weight"
     start = model.state_dict()[kernel].clone()
     optim = Optimizer(model, torch.float32, beta2=0.999, muon=True)
     gradients(model, 0)

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from mnist_vae import artifacts, device
 from mnist_vae.errors import InputError
-from mnist_vae.layers import GridConv2d, PairConv2d
+from mnist_vae.layers import GridConv2d, ImageConv2d, StridedConv2d
 from mnist_vae.optimizer import Optimizer
 from mnist_vae.params import Range
 
@@ -54,9 +54,8 @@ class Classifier(nn.Module):
         super().__init__()
         a, b, c = widths
         self.body = nn.Sequential(
-            PairConv2d(1, a, relu=True),
-            nn.Conv2d(a, b, 3, stride=2, padding=1),
-            nn.ReLU(inplace=True),
+            ImageConv2d(1, a, relu=True),
+            StridedConv2d(a, b, relu=True),
             GridConv2d(b, c, image_size // 4),
             nn.ReLU(inplace=True),
         )

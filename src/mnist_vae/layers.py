@@ -1,15 +1,23 @@
-"""The network's convolutions, each in the form that is computed fastest.
+"""The network's layers, each in the form that is computed fastest.
 
-Feature maps are [B, C, H, W] laid out channels last, as libraries of convolutions want them, and
-the convolutions between them are the libraries' own. At the two ends of the network they are matrix
-products in disguise: the 7 x 7 kernels cover the whole map, and images have so few channels that
-two pixels of a row together make a product of useful size. Functions and parameters are exactly
-those of nn.Conv2d and nn.ConvTranspose2d. With ``relu=True`` a ReLU follows in the same memory:
-what these layers return is a view, which autograd would copy for an in-place ReLU after them.
+Feature maps are [B, C, H, W] laid out channels last, as libraries of convolutions want them. All
+strides are 2, all kernels 3 x 3 with padding 1, but for those that cover the whole map. Functions
+and parameters are exactly those of nn.Conv2d and nn.ConvTranspose2d; what differs is how they are
+computed:
+
+- Kernels that cover the whole map are matrix products in disguise.
+- Images have few channels, so several pixels of a row together make a product of useful size: two,
+  or the whole row in bfloat16 on a processor, where products cost less than copies.
+- The convolutions between are the library's own. In bfloat16 on a processor its transposed ones
+  take four times as long as the others: there they are convolutions of stride 1.
+
+With ``relu=True`` a ReLU follows in the same memory: what most of these layers return is a view,
+which autograd would copy for an in-place ReLU after them.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -18,43 +26,66 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-WINDOW = 3, 5  # rows and columns of an image that two pixels of half its size look at
-STRIDE = 2, 4  # from one such window to the next
 
-
-class PairConv2d(nn.Conv2d):
+class ImageConv2d(nn.Conv2d):
     """A 3 x 3 convolution of stride 2 and padding 1 of images with few channels."""
-
-    layout: Tensor
 
     def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
         super().__init__(inputs, outputs, 3, stride=2, padding=1)
-        self.register_buffer("layout", _layout(inputs), persistent=False)
         self.relu = relu
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W], H even and W a multiple of 4, to [B, out, H/2, W/2]."""
         assert self.bias is not None
+        run = x.shape[3] // 2 if _is_cpu_bfloat16(x) else 2
         kernel = torch.cat((self.weight.flatten(1), self.bias[:, None]), 1)
-        y = F.linear(_unfold(x), _pair(kernel, self.layout))
+        y = F.linear(_unfold(x, run), _widen(kernel, self.in_channels, run))
         y = y.relu_() if self.relu else y
-        return y.unflatten(3, (2, -1)).flatten(2, 3).permute(0, 3, 1, 2)
+        return y.unflatten(3, (run, -1)).flatten(2, 3).permute(0, 3, 1, 2)
 
 
-class PairConvTranspose2d(nn.ConvTranspose2d):
-    """The transpose of PairConv2d."""
-
-    layout: Tensor
+class ImageConvTranspose2d(nn.ConvTranspose2d):
+    """The transpose of ImageConv2d."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.register_buffer("layout", _layout(outputs), persistent=False)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map [B, in, H, W], W even, to [B, out, 2H, 2W]."""
         assert self.bias is not None
-        pairs = x.permute(0, 2, 3, 1).unflatten(2, (-1, 2)).flatten(3)
-        return _fold(pairs @ _pair(self.weight.flatten(1), self.layout[:-1]), self.bias)
+        run = x.shape[3] if _is_cpu_bfloat16(x) else 2
+        runs = x.permute(0, 2, 3, 1).unflatten(2, (-1, run)).flatten(3)
+        windows = runs @ _widen(self.weight.flatten(1), self.out_channels, run)
+        return _Fold.apply(windows, self.bias, run)
+
+
+class StridedConv2d(nn.Conv2d):
+    """A 3 x 3 convolution of stride 2 and padding 1."""
+
+    def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
+        super().__init__(inputs, outputs, 3, stride=2, padding=1)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, in, H, W], H and W even, to [B, out, H/2, W/2]."""
+        y = _Down.apply(x, self.weight, self.bias) if _is_cpu_bfloat16(x) else super().forward(x)
+        return y.relu_() if self.relu else y
+
+
+class StridedConvTranspose2d(nn.ConvTranspose2d):
+    """The transpose of StridedConv2d."""
+
+    def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
+        super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+        self.relu = relu
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Map [B, in, H, W] to [B, out, 2H, 2W]."""
+        if _is_cpu_bfloat16(x):
+            y = _Up.apply(x, self.weight, self.bias)
+            return (y.relu_() if self.relu else y).permute(0, 3, 1, 2)
+        y = super().forward(x)
+        return y.relu_() if self.relu else y
 
 
 class GridConv2d(nn.Conv2d):
@@ -78,54 +109,74 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
         assert self.bias is not None
         kernel = self.weight.permute(0, 2, 3, 1)  # [in, G, G, out]
         bias = self.bias.repeat(math.prod(self.kernel_size))
-        y = torch.addmm(bias, x, kernel.flatten(1))
+        y = torch.addmm(bias, x.to(kernel.dtype), kernel.flatten(1))
         y = y.relu_() if self.relu else y
         return y.unflatten(1, kernel.shape[1:]).permute(0, 3, 1, 2)
 
 
-def _layout(channels: int) -> Tensor:
-    """Where each of 9 C weights and a bias goes in _pair's matrix: [9 C + 1, 2 (15 C + 1)]."""
-    size = 9 * channels
-    # The second pixel of a pair sees columns 2 to 4 of its window, the first one 0 to 2.
-    weights = torch.eye(size).view(size, channels, 3, 3)
-    both = F.pad(weights, (2, 2)).unfold(3, WINDOW[1], 2).flip(3)  # [9 C, C, 3, 2, 5]
-    layout = torch.zeros(size + 1, 2, 15 * channels + 1)
-    layout[:-1, :, :-1] = both.permute(0, 3, 1, 2, 4).flatten(2)
-    layout[-1, :, -1] = 1
-    return layout.flatten(1)
+class LatentLinear(nn.Linear):
+    """A linear layer to or from latents, computed in float32 at least.
 
-
-def _pair(kernel: Tensor, layout: Tensor) -> Tensor:
-    """Weights [A, 9 C], perhaps with a bias, as the matrix [2 A, 15 C + 1] of a pair of pixels."""
-    matrix = kernel @ layout.to(kernel.dtype)
-    return matrix.unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 1)
-
-
-def _unfold(images: Tensor) -> Tensor:
-    """Windows [B, H/2, W/4, 15 C + 1] of images [B, C, H, W], the first one pixel outside them.
-
-    The last number is a 1, for the bias: with it 16 are read of an image with one channel, and
-    products with matrices of 15 columns take three times as long.
+    A posterior is some thousandths wide, where bfloat16's numbers above 2 are 16 thousandths apart.
     """
-    windows = F.pad(images, (1, 0, 1, 0)).unfold(2, WINDOW[0], STRIDE[0])
-    windows = windows.unfold(3, WINDOW[1], STRIDE[1]).permute(0, 2, 3, 1, 4, 5)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map [B, in] to [B, out]."""
+        dtype = torch.promote_types(input.dtype, torch.float32)
+        return F.linear(input.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
+
+
+def _is_cpu_bfloat16(x: Tensor) -> bool:
+    return x.dtype == torch.bfloat16 and x.device.type == "cpu"
+
+
+def _widen(kernel: Tensor, channels: int, run: int) -> Tensor:
+    """Weights [A, 9 C], perhaps with a bias, as the matrix of a run of pixels and their window.
+
+    It is [run A, 3 C (2 run + 1) + 1].
+    """
+    matrix = kernel @ _layout(channels, run, kernel.dtype, kernel.device)[: kernel.shape[1]]
+    return matrix.unflatten(1, (run, -1)).transpose(0, 1).flatten(0, 1)
+
+
+@functools.cache
+@torch.inference_mode(False)
+def _layout(channels: int, run: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Where each of 9 C weights and a bias goes in _widen's matrix, of ones and zeros."""
+    size = 9 * channels
+    # A pixel of the run sees three columns of the window, the next one those two further on.
+    weights = torch.eye(size).view(size, channels, 3, 3)
+    each = F.pad(weights, (2 * run - 2, 2 * run - 2)).unfold(3, 2 * run + 1, 2).flip(3)
+    layout = torch.zeros(size + 1, run, 3 * channels * (2 * run + 1) + 1)
+    layout[:-1, :, :-1] = each.permute(0, 3, 1, 2, 4).flatten(2)
+    layout[-1, :, -1] = 1
+    return layout.flatten(1).to(device, dtype)
+
+
+def _unfold(images: Tensor, run: int) -> Tensor:
+    """Windows [B, H/2, W/2/run, 3 C (2 run + 1) + 1] of images [B, C, H, W].
+
+    Each is what a run of pixels of half the size looks at, the first one pixel outside the image.
+    The last number is a 1, for the bias: with it 16 are read for two pixels of an image with one
+    channel, and products with matrices of 15 columns take three times as long.
+    """
+    windows = F.pad(images, (1, 0, 1, 0)).unfold(2, 3, 2).unfold(3, 2 * run + 1, 2 * run)
+    windows = windows.permute(0, 2, 3, 1, 4, 5)
     numbers = windows.new_ones(*windows.shape[:3], math.prod(windows.shape[3:]) + 1)
     numbers[..., :-1].unflatten(3, windows.shape[3:]).copy_(windows)
     return numbers
 
 
-def _fold(windows: Tensor, bias: Tensor) -> Tensor:
-    """The transpose of ``_unfold``: images as sums of windows, where they overlap, plus a bias."""
-    return _Fold.apply(windows, bias)
-
-
 class _Fold(torch.autograd.Function):
+    """The transpose of ``_unfold``: images as sums of windows, where they overlap, plus a bias."""
+
     @staticmethod
-    def forward(ctx: Any, windows: Tensor, bias: Tensor) -> Tensor:
-        windows = windows[..., :-1].unflatten(3, (-1, *WINDOW))
+    def forward(ctx: Any, windows: Tensor, bias: Tensor, run: int) -> Tensor:
+        ctx.run = run
+        windows = windows[..., :-1].unflatten(3, (-1, 3, 2 * run + 1))
         b, h, w, c = windows.shape[:4]
-        images = windows.new_empty(b, c, STRIDE[0] * h, STRIDE[1] * w)
-        blocks = images.view(b, c, h, STRIDE[0], w, STRIDE[1]).permute(0, 2, 4, 1, 3, 5)
+        images = windows.new_empty(b, c, 2 * h, 2 * run * w)
+        blocks = images.view(b, c, h, 2, w, 2 * run).permute(0, 2, 4, 1, 3, 5)
         blocks.copy_(windows[..., 1:, 1:]).add_(bias[:, None, None])
         # A window's first row and column lie in the blocks above and before it.
         blocks[:, :-1, ..., -1, :] += windows[:, 1:, ..., 0, 1:]
@@ -135,5 +186,61 @@ class _Fold(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        return _unfold(grad), grad.sum((0, 2, 3))
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        return _unfold(grad, ctx.run), grad.sum((0, 2, 3)), None
+
+
+class _Down(torch.autograd.Function):
+    """A convolution of maps [B, C, H, W] with a kernel [A, C, 3, 3] and a bias [A]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, kernel)
+        return F.conv2d(x, kernel, bias, stride=2, padding=1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, kernel = ctx.saved_tensors
+        back = _spread(grad, kernel).permute(0, 3, 1, 2)
+        return back, _by_kernel(grad, x, kernel), grad.sum((0, 2, 3))
+
+
+class _Up(torch.autograd.Function):
+    """The transpose, of maps [B, A, H, W] to [B, 2 H, 2 W, C], plus a bias [C]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, kernel)
+        return _spread(x, kernel, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, kernel = ctx.saved_tensors
+        grad = grad.permute(0, 3, 1, 2)
+        back = F.conv2d(grad, kernel, stride=2, padding=1)
+        return back, _by_kernel(x, grad, kernel), grad.sum((0, 2, 3))
+
+
+def _by_kernel(small: Tensor, large: Tensor, kernel: Tensor) -> Tensor:
+    """The gradient of a kernel between a map and one of half its size, whichever was given."""
+    near = F.pad(large.permute(0, 2, 3, 1), (0, 0, 1, 0, 1, 0)).unfold(1, 3, 2).unfold(2, 3, 2)
+    near = near.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # 3 x 3 pixels, channels last
+    product = (near.T @ small.permute(0, 2, 3, 1).flatten(0, 2)).T
+    return product.unflatten(1, (3, 3, kernel.shape[1])).permute(0, 3, 1, 2)
+
+
+def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The transposed convolution, [B, 2 H, 2 W, C], as one of stride 1 that gives 2 x 2 blocks."""
+    # A block's first row depends on its own row of x through row 1 of the kernel, on the next one
+    # not at all (through zeros); its second row on them through rows 2 and 0. Columns likewise.
+    taps = F.pad(kernel, (1, 0, 1, 0)).unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
+    taps = taps.permute(3, 5, 1, 0, 2, 4).flatten(0, 2)
+    taps = taps.contiguous(memory_format=torch.channels_last)
+    bias = None if bias is None else bias.repeat(4)
+    blocks = F.conv2d(F.pad(x, (0, 1, 0, 1)), taps, bias).permute(0, 2, 3, 1)
+    (b, h, w, _), c = blocks.shape, kernel.shape[1]
+    y = blocks.new_empty(b, 2 * h, 2 * w, c)
+    y.view(b, h, 2, w, 2, c).copy_(blocks.unflatten(3, (2, 2, c)).transpose(2, 3))
+    return y

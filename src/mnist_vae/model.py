@@ -12,7 +12,15 @@ from torch import Tensor, nn
 
 from mnist_vae import artifacts, params
 from mnist_vae.errors import InputError
-from mnist_vae.layers import GridConv2d, GridConvTranspose2d, PairConv2d, PairConvTranspose2d
+from mnist_vae.layers import (
+    GridConv2d,
+    GridConvTranspose2d,
+    ImageConv2d,
+    ImageConvTranspose2d,
+    LatentLinear,
+    StridedConv2d,
+    StridedConvTranspose2d,
+)
 from mnist_vae.params import Range, Seed
 
 Initialization = Literal["pytorch", "he", "looks_linear"]
@@ -81,30 +89,25 @@ class VAE(nn.Module):
         a, b, c = widths
         grid = image_size // 4
         self.encoder = nn.Sequential(
-            PairConv2d(channels, a, relu=True),  # a x H/2 x W/2
-            nn.Conv2d(a, b, 3, stride=2, padding=1),  # b x H/4 x W/4
-            nn.ReLU(inplace=True),
+            ImageConv2d(channels, a, relu=True),  # a x H/2 x W/2
+            StridedConv2d(a, b, relu=True),  # b x H/4 x W/4
             GridConv2d(b, c, grid),  # c
             nn.ReLU(inplace=True),
         )
-        self.mean = nn.Linear(c, latent_dim)
-        self.logvar = nn.Linear(c, latent_dim) if variational else None
+        self.mean = LatentLinear(c, latent_dim)
+        self.logvar = LatentLinear(c, latent_dim) if variational else None
         self.decoder = nn.Sequential(
-            nn.Linear(latent_dim, c),
+            LatentLinear(latent_dim, c),
             nn.ReLU(inplace=True),
             GridConvTranspose2d(c, b, grid, relu=True),  # b x H/4 x W/4
-            nn.ConvTranspose2d(b, a, 3, stride=2, padding=1, output_padding=1),  # a x H/2 x W/2
-            nn.ReLU(inplace=True),
-            PairConvTranspose2d(a, channels),  # channels x H x W
+            StridedConvTranspose2d(b, a, relu=True),  # a x H/2 x W/2
+            ImageConvTranspose2d(a, channels),  # channels x H x W
         )
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Posterior mean and log-variance, [B, D] each, of images [B, C, H, W] in [0, 1]."""
         h = self.encoder(images)
-        # Never less than float32: what the objective does with these would show the rounding.
-        mean = self.mean(h)
-        logvar = None if self.logvar is None else self.logvar(h)
-        return mean.to(_wide(mean)), None if logvar is None else logvar.to(_wide(logvar))
+        return self.mean(h), None if self.logvar is None else self.logvar(h)
 
     def decode(self, z: Tensor) -> Tensor:
         """Pixels [B, C, H, W] in [0, 1] of latents [B, D]."""
@@ -118,11 +121,7 @@ class VAE(nn.Module):
         """
         mean, logvar = self.encode(images)
         z = mean if logvar is None else mean + noise * (0.5 * logvar).exp()
-        return Output(self.decoder(z.to(images.dtype)), mean, logvar)
-
-
-def _wide(x: Tensor) -> torch.dtype:
-    return torch.promote_types(x.dtype, torch.float32)
+        return Output(self.decoder(z), mean, logvar)
 
 
 @torch.no_grad()
