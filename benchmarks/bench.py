@@ -1,9 +1,9 @@
 """Time the project against the notebook's own loop, on this machine, in one run.
 
-Usage: python benchmarks/bench.py [--seeds N]. Needs data/mnist and models/vae16.safetensors, which
-`make reproduce` leaves, and writes reports/benchmark.json. The notebook's loop runs for one epoch a
-round, which all cost the same, and is extrapolated to its 300. What is compared takes turns,
-because machines are shared: a slow minute then slows both.
+Usage: python benchmarks/bench.py [--seeds N | --epoch WHICH]. Needs data/mnist and
+models/vae16.safetensors, which `make reproduce` leaves, and writes reports/benchmark.json. The
+notebook's loop runs for one epoch a round, which all cost the same, and is extrapolated to its 300.
+What is compared takes turns, because machines are shared: a slow minute then slows both.
 """
 
 from __future__ import annotations
@@ -329,7 +329,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="rounds, each with its own seed")
     one = ("notebook", "float32", "bfloat16")
-    parser.add_argument("--epoch", choices=one, help="one of the notebook's loop or recipe, alone")
+    told = "print the seconds of an epoch of the notebook's loop, or of its recipe in a precision"
+    parser.add_argument("--epoch", choices=one, help=told)
     options = parser.parse_args()
     if options.seeds < 1:
         parser.error(f"--seeds: found {options.seeds}, must be at least 1")

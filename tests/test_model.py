@@ -74,9 +74,9 @@ def forward(network: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor
     return output.logits.sigmoid(), output.mean, output.logvar
 
 
-@pytest.fixture(params=[False, True], ids=["", "as bfloat16"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network computed as in float32, then as in bfloat16 on a processor."""
+@pytest.fixture(params=[False, True], ids=["float32's form", "bfloat16's form"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layers in the form of float32, then in that of bfloat16 on a processor."""
     if request.param:
         monkeypatch.setattr(layers, "_is_cpu_bfloat16", lambda x: True)
 
@@ -95,7 +95,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     ],
 )
 @pytest.mark.parametrize("count", [1, 5])
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("form")
 def test_it_is_the_notebooks_network(
     dim: int, size: int, channels: int, widths: tuple[int, int, int], count: int
 ) -> None:
@@ -121,7 +121,7 @@ def test_it_is_the_notebooks_network(
     assert all(p.grad.abs().sum() > 0 for p in notebook.latent_mean.parameters())
 
 
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("form")
 def test_gradients_reach_the_images() -> None:
     network, notebook = fresh(VAE(3)).double(), Notebook(3).double()
     with torch.no_grad():
@@ -158,7 +158,7 @@ def test_forward_is_encode_sample_decode() -> None:
     ("size", "channels", "widths"),
     [(28, 1, (16, 32, 64)), (4, 1, (2, 3, 5)), (32, 3, (4, 8, 16)), (64, 2, (2, 2, 2))],
 )
-@pytest.mark.usefixtures("way")
+@pytest.mark.usefixtures("form")
 def test_shapes(count: int, size: int, channels: int, widths: tuple[int, int, int]) -> None:
     network = fresh(VAE(7, image_size=size, channels=channels, widths=widths))
     images = torch.zeros(count, channels, size, size)
@@ -179,10 +179,38 @@ def test_latents_are_not_rounded_to_bfloat16() -> None:
     for latents in network.encode(draw(3, 1, 28, 28, dtype=torch.bfloat16)):
         assert latents.dtype == torch.float32
         assert not torch.equal(latents, latents.bfloat16().float())
+    drawn: list[Tensor] = []
+    network.decoder.register_forward_pre_hook(lambda _, given: drawn.extend(given))
+    eps = draw(3, 2, seed=1, dtype=torch.float32)
+    _, mean, logvar = network(draw(3, 1, 28, 28).bfloat16(), eps)
+    assert torch.equal(drawn[0], mean + eps * (0.5 * logvar).exp())
     z = torch.full((1, 2), 3.0)
     near = z + 0.004
     assert torch.equal(z.bfloat16(), near.bfloat16())
     assert not torch.equal(network.decoder[0](z), network.decoder[0](near))
+
+
+def test_latents_are_not_rounded_to_float32_either() -> None:
+    assert VAE(2).double().decoder[0](torch.zeros(1, 2)).dtype == torch.float64
+
+
+def test_gradients_in_bfloat16_are_close_to_exact_ones() -> None:
+    half, exact = fresh(VAE(5)).bfloat16(), VAE(5).double()
+    exact.load_state_dict(half.state_dict())
+    images, eps = draw(64, 1, 28, 28).bfloat16(), draw(64, 5, seed=1)
+    for network, x in ((half, images), (exact, images.double())):
+        pixels, _, _ = forward(network, x, eps.to(torch.promote_types(x.dtype, torch.float32)))
+        (pixels.double() - images.double()).square().sum().backward()
+    for ours, theirs in zip(half.parameters(), exact.parameters(), strict=True):
+        assert (ours.grad - theirs.grad).norm() < 0.1 * theirs.grad.norm()
+
+
+def test_a_network_first_used_in_inference_mode_still_learns() -> None:
+    layers._layout.cache_clear()  # or it would hold what an earlier test made
+    network, images = fresh(VAE(2)), draw(2, 1, 28, 28, dtype=torch.float32)
+    with torch.inference_mode():
+        network(images, torch.zeros(2, 2))
+    network(images, torch.zeros(2, 2)).logits.sum().backward()
 
 
 def test_an_autoencoder_has_no_log_variance() -> None:

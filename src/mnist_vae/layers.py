@@ -1,4 +1,4 @@
-"""The network's layers, each in the form that is computed fastest.
+"""The network's layers, the convolutions each in the form that is computed fastest.
 
 Feature maps are [B, C, H, W] laid out channels last, as libraries of convolutions want them. All
 strides are 2, all kernels 3 x 3 with padding 1, but for those that cover the whole map. Functions
@@ -9,10 +9,13 @@ computed:
 - Images have few channels, so several pixels of a row together make a product of useful size: two,
   or the whole row in bfloat16 on a processor, where products cost less than copies.
 - The convolutions between are the library's own. In bfloat16 on a processor its transposed ones
-  take four times as long as the others: there they are convolutions of stride 1.
+  take four times as long as the others: there they are convolutions of stride 1, and gradients of
+  kernels are products.
 
-With ``relu=True`` a ReLU follows in the same memory: what most of these layers return is a view,
-which autograd would copy for an in-place ReLU after them.
+Layers to and from latents are linear, and never computed in less than float32.
+
+With ``relu=True`` a ReLU follows in the same memory: what ImageConv2d and GridConvTranspose2d
+return is a view, which autograd would copy for an in-place ReLU after them.
 """
 
 from __future__ import annotations
@@ -81,10 +84,7 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map [B, in, H, W] to [B, out, 2H, 2W]."""
-        if _is_cpu_bfloat16(x):
-            y = _Up.apply(x, self.weight, self.bias)
-            return (y.relu_() if self.relu else y).permute(0, 3, 1, 2)
-        y = super().forward(x)
+        y = _Up.apply(x, self.weight, self.bias) if _is_cpu_bfloat16(x) else super().forward(x)
         return y.relu_() if self.relu else y
 
 
@@ -109,7 +109,7 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
         assert self.bias is not None
         kernel = self.weight.permute(0, 2, 3, 1)  # [in, G, G, out]
         bias = self.bias.repeat(math.prod(self.kernel_size))
-        y = torch.addmm(bias, x.to(kernel.dtype), kernel.flatten(1))
+        y = torch.addmm(bias, x.to(kernel.dtype), kernel.flatten(1))  # latents come in float32
         y = y.relu_() if self.relu else y
         return y.unflatten(1, kernel.shape[1:]).permute(0, 3, 1, 2)
 
@@ -117,12 +117,12 @@ class GridConvTranspose2d(nn.ConvTranspose2d):
 class LatentLinear(nn.Linear):
     """A linear layer to or from latents, computed in float32 at least.
 
-    A posterior is some thousandths wide, where bfloat16's numbers above 2 are 16 thousandths apart.
+    Some posteriors are few thousandths wide, and bfloat16's numbers above 2 are 16 apart.
     """
 
     def forward(self, input: Tensor) -> Tensor:
         """Map [B, in] to [B, out]."""
-        dtype = torch.promote_types(input.dtype, torch.float32)
+        dtype = torch.promote_types(self.weight.dtype, torch.float32)
         return F.linear(input.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
 
 
@@ -142,7 +142,10 @@ def _widen(kernel: Tensor, channels: int, run: int) -> Tensor:
 @functools.cache
 @torch.inference_mode(False)
 def _layout(channels: int, run: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Where each of 9 C weights and a bias goes in _widen's matrix, of ones and zeros."""
+    """Where each of 9 C weights and a bias goes in _widen's matrix, of ones and zeros.
+
+    It is [9 C + 1, run (3 C (2 run + 1) + 1)].
+    """
     size = 9 * channels
     # A pixel of the run sees three columns of the window, the next one those two further on.
     weights = torch.eye(size).view(size, channels, 3, 3)
@@ -187,6 +190,7 @@ class _Fold(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        # Its last numbers should be 0, not 1: without a bias _widen's column for them is 0.
         return _unfold(grad, ctx.run), grad.sum((0, 2, 3)), None
 
 
@@ -202,12 +206,11 @@ class _Down(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, kernel = ctx.saved_tensors
-        back = _spread(grad, kernel).permute(0, 3, 1, 2)
-        return back, _by_kernel(grad, x, kernel), grad.sum((0, 2, 3))
+        return _spread(grad, kernel), _kernel_gradient(grad, x), grad.sum((0, 2, 3))
 
 
 class _Up(torch.autograd.Function):
-    """The transpose, of maps [B, A, H, W] to [B, 2 H, 2 W, C], plus a bias [C]."""
+    """The transpose of _Down, of maps [B, A, H, W] to [B, C, 2 H, 2 W], plus a bias [C]."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -218,29 +221,34 @@ class _Up(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, kernel = ctx.saved_tensors
-        grad = grad.permute(0, 3, 1, 2)
         back = F.conv2d(grad, kernel, stride=2, padding=1)
-        return back, _by_kernel(x, grad, kernel), grad.sum((0, 2, 3))
+        return back, _kernel_gradient(x, grad), grad.sum((0, 2, 3))
 
 
-def _by_kernel(small: Tensor, large: Tensor, kernel: Tensor) -> Tensor:
-    """The gradient of a kernel between a map and one of half its size, whichever was given."""
+def _kernel_gradient(small: Tensor, large: Tensor) -> Tensor:
+    """The gradient [A, C, 3, 3] of a kernel between maps [B, A, H, W] and [B, C, 2 H, 2 W].
+
+    One is what the layer was given, the other the gradient of what it returned.
+    """
     near = F.pad(large.permute(0, 2, 3, 1), (0, 0, 1, 0, 1, 0)).unfold(1, 3, 2).unfold(2, 3, 2)
-    near = near.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # 3 x 3 pixels, channels last
+    near = near.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # [B H W, 3 x 3 x C]
     product = (near.T @ small.permute(0, 2, 3, 1).flatten(0, 2)).T
-    return product.unflatten(1, (3, 3, kernel.shape[1])).permute(0, 3, 1, 2)
+    return product.unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2)
 
 
 def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
-    """The transposed convolution, [B, 2 H, 2 W, C], as one of stride 1 that gives 2 x 2 blocks."""
+    """The transposed convolution, [B, C, 2 H, 2 W], as one of stride 1 that gives 2 x 2 blocks."""
     # A block's first row depends on its own row of x through row 1 of the kernel, on the next one
     # not at all (through zeros); its second row on them through rows 2 and 0. Columns likewise.
     taps = F.pad(kernel, (1, 0, 1, 0)).unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
-    taps = taps.permute(3, 5, 1, 0, 2, 4).flatten(0, 2)
+    taps = taps.permute(3, 5, 1, 0, 2, 4).flatten(0, 2)  # [2 x 2 x C, A, 2, 2]
     taps = taps.contiguous(memory_format=torch.channels_last)
     bias = None if bias is None else bias.repeat(4)
     blocks = F.conv2d(F.pad(x, (0, 1, 0, 1)), taps, bias).permute(0, 2, 3, 1)
     (b, h, w, _), c = blocks.shape, kernel.shape[1]
-    y = blocks.new_empty(b, 2 * h, 2 * w, c)
-    y.view(b, h, 2, w, 2, c).copy_(blocks.unflatten(3, (2, 2, c)).transpose(2, 3))
+    # Allocated so, and no view: autograd would refuse a ReLU in the memory of one.
+    last = torch.channels_last
+    y = torch.empty(b, c, 2 * h, 2 * w, dtype=x.dtype, device=x.device, memory_format=last)
+    cells = y.permute(0, 2, 3, 1).view(b, h, 2, w, 2, c)
+    cells.copy_(blocks.unflatten(3, (2, 2, c)).transpose(2, 3))
     return y

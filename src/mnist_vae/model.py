@@ -105,7 +105,10 @@ class VAE(nn.Module):
         )
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Posterior mean and log-variance, [B, D] each, of images [B, C, H, W] in [0, 1]."""
+        """Posterior mean and log-variance, [B, D] each, of images [B, C, H, W] in [0, 1].
+
+        Never less than float32: what the objective does with these would show the rounding.
+        """
         h = self.encoder(images)
         return self.mean(h), None if self.logvar is None else self.logvar(h)
 

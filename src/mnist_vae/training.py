@@ -49,7 +49,7 @@ class Recipe:
     initialization: Initialization
     """How parameters are drawn; see model.initialize."""
     precision: Literal["float32", "bfloat16"]
-    """Of activations; bfloat16 only where the hardware has it, parameters always float32."""
+    """Of activations but latents; bfloat16 only where the hardware has it, parameters float32."""
 
     def peak(self, model: ModelParams) -> float:
         """The constant learning rate of a model, or the peak of its schedule."""
