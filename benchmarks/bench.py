@@ -127,6 +127,8 @@ def recipe_epoch(precision: str) -> float:
     """Seconds of an epoch of the notebook's recipe in the project's own code."""
     device.tune_for_training()
     where = device.pick()
+    if precision == "bfloat16" and not device.has_bfloat16(where):
+        raise errors.InputError("--epoch: found bfloat16, which this machine computes in float32")
     train, _ = artifacts.read_arrays(TRAIN, "images", "images")
     settings, recipe = params.load(
         ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
