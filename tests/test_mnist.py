@@ -404,14 +404,15 @@ def test_a_failing_source_is_named_and_the_next_is_tried(
     assert second.startswith(f"no MNIST from {too_long}: ")
 
 
-def test_the_environment_variable_comes_first(
+def test_what_the_environment_variable_names_is_used_or_nothing_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = lay_out(tmp_path / "one", FILES), lay_out(tmp_path / "two", FILES)
     monkeypatch.setenv(mnist.SOURCE_VARIABLE, str(two))
     assert mnist.fetch(params_of(f"local:{one}"))[0] == f"local:{two}"
     monkeypatch.setenv(mnist.SOURCE_VARIABLE, str(tmp_path / "none"))
-    assert mnist.fetch(params_of(f"local:{one}"))[0] == f"local:{one}"
+    with pytest.raises(InputError, match="local:.*none: not found"):
+        mnist.fetch(params_of(f"local:{one}"))
 
 
 def test_when_all_fail_one_line_says_why_and_what_to_do(tmp_path: Path) -> None:

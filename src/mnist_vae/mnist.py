@@ -107,15 +107,18 @@ def fetch(
 
     Returns the name of that source and the splits ``train`` and ``test``, each with ``images``
     uint8 [N, 28, 28] and ``labels`` uint8 [N]. A path in the environment variable
-    MNIST_VAE_SOURCE is tried before ``settings.sources``. ``mirrors`` are base addresses, each
-    ending in a slash, that torchvision uses in place of its own.
+    MNIST_VAE_SOURCE takes the place of ``settings.sources``: what a person named is used, or
+    nothing is. ``mirrors`` are base addresses, each ending in a slash, that torchvision uses in
+    place of its own.
 
     Each source that fails is named on stderr with the reason. Raises InputError with all of them
     when none is left.
     """
     local = os.environ.get(SOURCE_VARIABLE)
+    if local:
+        settings = dataclasses.replace(settings, sources=(f"local:{local}",))
     failures = []
-    for source in (f"local:{local}", *settings.sources) if local else settings.sources:
+    for source in settings.sources:
         try:
             files = _deliver(source, settings.timeout, mirrors)
         except (InputError, OSError) as error:
