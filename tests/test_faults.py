@@ -513,9 +513,10 @@ def test_a_full_disk(host: Host, disk: Disk, stage: str) -> None:
 @pytest.mark.parametrize("stage", QUICK)
 def test_a_disk_that_is_read_only(host: Host, disk: Disk, stage: str) -> None:
     before = identities(disk.project)
-    assert disk.tell(f"mount -o remount,ro {disk.place}")
+    # Of this mount alone (bind): the disk itself is only for the real root to change.
+    assert disk.tell(f"mount -o remount,ro,bind {disk.place}")
     ended = host.run(disk.project, stage)
-    assert disk.tell(f"mount -o remount,rw {disk.place}")
+    assert disk.tell(f"mount -o remount,rw,bind {disk.place}")
     assert identities(disk.project) == before
     assert_one_line(ended, stage, r"\S+: Read-only file system")
 
