@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
-from mnist_vae import artifacts, classifier, device, errors, metrics, params
+from mnist_vae import artifacts, classifier, device, metrics, params
 
 
 def main() -> None:
@@ -44,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

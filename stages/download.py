@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
-from mnist_vae import artifacts, errors, mnist, params
+from mnist_vae import artifacts, mnist, params
 
 
 def main() -> None:
@@ -17,4 +19,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

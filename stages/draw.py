@@ -5,6 +5,8 @@ Reads the loss curve, latents, images and maps of a model; writes PNG files, wit
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
 from mnist_vae import artifacts, errors, figures, params
@@ -67,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

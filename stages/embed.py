@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
 from mnist_vae import artifacts, errors, params, projection
@@ -30,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
 from mnist_vae import artifacts, classifier, device, errors, evaluation, model, params
@@ -59,4 +61,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
-from mnist_vae import artifacts, errors, figures, mnist, page, params, report
+from mnist_vae import artifacts, figures, mnist, page, params, report
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
@@ -43,4 +45,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from start import run
+
 from pathlib import Path
 
 from mnist_vae import artifacts, device, errors, model, params, progress, training
@@ -37,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    run(main)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of commands in a copy: its own code, this Python, and nothing that another copy knows."""
+    """Of commands in a copy: its code as if installed, this Python, nothing of other copies."""
     return os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),

@@ -116,6 +116,7 @@ def play(
     for number, name in enumerate(("in", "out", "err")):
         os.dup2(os.open(f"{log}.{name}", os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
     sys.argv = command
+    sys.path.insert(0, str(ROOT / "stages"))
     try:
         if inject:
             INJECT[str(inject[0])](*inject[1:])

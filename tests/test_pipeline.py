@@ -60,7 +60,7 @@ def reachable(path: Path) -> set[str]:
 def test_code_deps_are_exactly_the_imports(stage: str) -> None:
     code = {dep for dep in body(stage)["deps"] if dep.endswith(".py")}
     wanted = {f"src/mnist_vae/{module}.py" for module in reachable(script(stage))}
-    assert code == wanted | {str(script(stage).relative_to(ROOT))}
+    assert code == wanted | {"stages/start.py", str(script(stage).relative_to(ROOT))}
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -119,7 +119,7 @@ def test_layers_import_only_downwards(level: int) -> None:
 
 
 def test_stages_do_not_import_each_other() -> None:
-    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")}
+    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"start"}
     for path in (ROOT / "stages").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
@@ -140,7 +140,7 @@ def test_stages_do_not_import_each_other() -> None:
     ],
 )
 def test_stages_import_nothing_heavy_that_they_do_not_need(stage: str, heavy: set[str]) -> None:
-    code = f"import runpy, sys; runpy.run_path({str(script(stage))!r}); print(*sys.modules)"
+    code = f"import sys; sys.path.insert(0, 'stages'); import {stage}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )

@@ -209,6 +209,43 @@ def test_only_what_dvc_cannot_read_is_removed(
     assert (tmp_path / name).exists() == (not removed)
 
 
+# ---- Experiments --------------------------------------------------------------------------------
+
+
+def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(tmp_path: Path) -> None:
+    """Although an edit of the main workspace, whose package is installed, comes in between."""
+    copy = build(tmp_path / "project", ("ae2",), 1)
+    assert run(copy, "dvc", "repro", "train@ae2").returncode == 0
+    for command in (
+        ("git", "add", "--all", "--force", ":!data", ":!models", ":!.dvc/cache", ":!.dvc/tmp"),
+        ("git", "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-qm", "start"),
+        ("dvc", "exp", "run", "--queue", "--name", "seeded", "-S", "seed=3", "train@ae2"),
+    ):
+        done = run(copy, *command)
+        assert done.returncode == 0, done.stderr
+    objective = copy / "src/mnist_vae/objective.py"
+    honest = objective.read_text()
+    edited = honest.replace("return F.mse_loss(", "return 3 * F.mse_loss(")
+    assert edited != honest
+    objective.write_text(edited)
+    assert run(copy, "dvc", "queue", "start").returncode == 0
+    assert run(copy, "dvc", "queue", "logs", "--follow", "seeded").returncode == 0
+    objective.write_text(honest)
+    curve = "reports/curves/ae2.csv"
+    queued = run(copy, "git", "show", f"refs/exps/{exp_ref(copy)}:{curve}").stdout
+
+    set_param("seed", to=3)(copy)
+    assert run(copy, sys.executable, "stages/train.py", "ae2").returncode == 0
+    assert queued == (copy / curve).read_text()
+
+
+def exp_ref(copy: Path) -> str:
+    """The one experiment of a copy, below refs/exps."""
+    listed = run(copy, "git", "for-each-ref", "--format=%(refname)", "refs/exps").stdout.split()
+    (ref,) = (name for name in listed if name.endswith("/seeded"))
+    return ref.removeprefix("refs/exps/")
+
+
 # ---- The gate: a clean clone without data -------------------------------------------------------
 
 

