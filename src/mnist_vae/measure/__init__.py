@@ -1,0 +1,1 @@
+"""What a trained model is worth, as numbers: pure functions of arrays."""
