@@ -6,7 +6,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, classifier, device, metrics, params
+from mnist_vae import artifacts, classifier, device, params
+from mnist_vae.measure.accuracy import accuracy
 
 
 def main() -> None:
@@ -35,7 +36,7 @@ def main() -> None:
     for epoch, loss in enumerate(losses, 1):
         print(f"classifier, epoch {epoch}/{settings.epochs}: cross-entropy {loss:.4f}", flush=True)
     found = {
-        "test_accuracy": metrics.digits_kept(
+        "test_accuracy": accuracy(
             classifier.classify(network, test["images"]).digits, test["labels"]
         ),
         "epochs": settings.epochs,

@@ -6,12 +6,13 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, classifier, device, errors, evaluation, model, params
+from mnist_vae import artifacts, classifier, device, errors, model, params
+from mnist_vae.measure import evaluate
 
 
 def main() -> None:
     name = errors.argument("MODEL")
-    how, seed = params.load(("evaluate", evaluation.EvaluateParams), ("seed", params.Seed))
+    how, seed = params.load(("evaluate", evaluate.EvaluateParams), ("seed", params.Seed))
     weights = Path(f"models/{name}.safetensors")
     vae, settings, about = model.load(weights, name)
     epochs = params.check(about.get("epochs"), int, f"{weights}: epochs")
@@ -45,7 +46,7 @@ def main() -> None:
     curve = artifacts.read_table(Path(f"reports/curves/{name}.csv"), *columns, length=epochs)
     where = device.pick()
 
-    measured = evaluation.measure(
+    measured = evaluate.measure(
         vae.to(where),
         settings,
         network.to(where),

@@ -87,7 +87,6 @@ def serve() -> None:
     import sklearn.neighbors  # noqa: F401
 
     from mnist_vae import (  # noqa: F401
-        evaluation,
         figures,
         page,
         progress,
@@ -95,6 +94,7 @@ def serve() -> None:
         report,
         training,
     )
+    from mnist_vae.measure import evaluate  # noqa: F401
 
     for line in sys.stdin:
         case = json.loads(line)

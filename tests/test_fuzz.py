@@ -40,7 +40,6 @@ from mnist_vae import (
     artifacts,
     classifier,
     device,
-    evaluation,
     figures,
     latent,
     mnist,
@@ -50,6 +49,7 @@ from mnist_vae import (
     training,
 )
 from mnist_vae.errors import InputError
+from mnist_vae.measure import evaluate
 from mnist_vae.params import Range
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -299,7 +299,7 @@ WANTED = {
     "encode": latent.EncodeParams,
     "embed": projection.EmbedParams,
     "classifier": classifier.ClassifierParams,
-    "evaluate": evaluation.EvaluateParams,
+    "evaluate": evaluate.EvaluateParams,
     "data": mnist.DataParams,
     "figures": figures.FigureParams,
 }
@@ -622,7 +622,7 @@ STAGES: dict[str, tuple[Any, str, Callable[..., None], list[str]]] = {
     "classify": (classifier, "train", to_classify, [TRAIN, TEST]),
     "encode": (latent, "explore", to_explore, [WEIGHTS, TRAIN, TEST]),
     "embed": (projection, "project", to_project, [LATENTS]),
-    "evaluate": (evaluation, "measure", to_measure, [LATENTS, MAPS, TEST, CURVE]),
+    "evaluate": (evaluate, "measure", to_measure, [LATENTS, MAPS, TEST, CURVE]),
     "draw": (figures, "of_model", to_draw, [LATENTS, "data/images/m.safetensors", MAPS, CURVE]),
 }
 

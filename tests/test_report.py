@@ -17,8 +17,9 @@ import pytest
 from matplotlib.figure import Figure
 from test_page import Reader, rendered
 
-from mnist_vae import audit, figures, page, report
+from mnist_vae import figures, page, report
 from mnist_vae.errors import InputError
+from mnist_vae.measure import audit
 from mnist_vae.page import Cell
 from mnist_vae.report import Metric
 

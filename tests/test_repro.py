@@ -106,7 +106,7 @@ CHANGES = {
         touch_code("src/mnist_vae/optimizer.py"),
         {"classify", *of("train", "evaluate")},
     ),
-    "audit.py": (touch_code("src/mnist_vae/audit.py"), {*of("evaluate"), "report"}),
+    "audit.py": (touch_code("src/mnist_vae/measure/audit.py"), {*of("evaluate"), "report"}),
     "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify"}),
     "artifacts.py": (
         touch_code("src/mnist_vae/artifacts.py"),

@@ -10,6 +10,7 @@ import torch
 
 from mnist_vae.artifacts import Arrays
 from mnist_vae.errors import InputError
+from mnist_vae.measure.rate import rate
 from mnist_vae.model import VAE
 from mnist_vae.params import Digit, Range
 
@@ -135,8 +136,7 @@ def traverse(
     each one's means: that is where images are. A span of the prior, -3 to 3, would miss half of
     them in a model with a weak KL, whose means spread much wider.
     """
-    twice_rate = None if logvar is None else (mean**2 + np.expm1(logvar) - logvar).mean(0)
-    activity = mean.var(0) if twice_rate is None else twice_rate
+    activity = mean.var(0) if logvar is None else rate(mean, logvar)
     dims = np.argsort(-activity, kind="stable")[:TRAVERSED]
     low, high = np.quantile(mean[:, dims], [0.01, 0.99], axis=0)
     values = np.linspace(low, high, steps, axis=1, dtype=np.float32)

@@ -1,6 +1,6 @@
 """The two terms of a VAE's objective, per image, as training differentiates them.
 
-What metrics.py says of a trained model is the same in float64 and NumPy; tests hold both together.
+What measure/ says of a trained model is the same in float64 and NumPy; tests hold both together.
 """
 
 from __future__ import annotations

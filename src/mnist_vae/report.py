@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import yaml
 
-from mnist_vae import audit
 from mnist_vae.errors import InputError
+from mnist_vae.measure import audit
 from mnist_vae.page import (
     Block,
     Cell,

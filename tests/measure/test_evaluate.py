@@ -12,11 +12,16 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from mnist_vae import evaluation, latent, metrics, params
+from mnist_vae import latent, params
 from mnist_vae.artifacts import Arrays
 from mnist_vae.classifier import Classifier
 from mnist_vae.errors import InputError
-from mnist_vae.evaluation import EvaluateParams
+from mnist_vae.measure import evaluate
+from mnist_vae.measure.distortion import squared_error
+from mnist_vae.measure.evaluate import EvaluateParams
+from mnist_vae.measure.maps import map_quality
+from mnist_vae.measure.rate import rate
+from mnist_vae.measure.separability import knn_accuracy
 from mnist_vae.model import VAE, ModelParams
 
 Likelihood = Literal["fixed", "gaussian", "bernoulli"]
@@ -77,7 +82,7 @@ def measure(
     maps = {"map": mean[:, :2], "pca": mean[:, 1:]}
     torch.manual_seed(0)
     table: Arrays = {name: np.array(column, float) for name, column in curve.items()}
-    return evaluation.measure(
+    return evaluate.measure(
         network, settings, Classifier().eval(), latents, maps, images, table, how, seed
     )
 
@@ -109,7 +114,7 @@ def test_importance_sampling_finds_the_integral(
     exact = logsumexp(log_likelihood.numpy() + prior, axis=1) + math.log(z[1] - z[0])
 
     mean, logvar = encoded(network, images[few])
-    found = evaluation.likelihood(
+    found = evaluate.likelihood(
         network, states(likelihood, 1), pixels[few], mean, logvar, variance, 3000, rng
     )
     assert found["nll"] == pytest.approx(-exact.mean(), abs=0.02)
@@ -134,7 +139,7 @@ def test_the_elbo_of_fixed_is_the_objective_in_other_units(
     kl = torch.distributions.kl_divergence(posterior, prior).sum(1)
     loss = float((error + weight * kl).mean())
 
-    found = evaluation.likelihood(
+    found = evaluate.likelihood(
         network,
         states("fixed", kl_weight=weight),
         pixels[:size],
@@ -159,7 +164,7 @@ def test_the_nll_falls_from_the_negative_elbo(
     def under(samples: int) -> dict[str, float]:
         rng = np.random.default_rng(0)
         settings = states(likelihood)
-        found = evaluation.likelihood(network, settings, pixels, mean, logvar, 9.0, samples, rng)
+        found = evaluate.likelihood(network, settings, pixels, mean, logvar, 9.0, samples, rng)
         return {k: v for k, v in found.items() if k != "calibrated"}
 
     one, many = under(1), under(40)
@@ -175,7 +180,7 @@ def test_fixed_is_also_measured_as_the_calibrated_gaussian(
     network = make_model()
     mean, logvar = encoded(network, images)
     fixed, gaussian = (
-        evaluation.likelihood(
+        evaluate.likelihood(
             network, states(which), pixels, mean, logvar, 0.1, 5, np.random.default_rng(0)
         )
         for which in ("fixed", "gaussian")
@@ -190,7 +195,7 @@ def test_without_kl_weight_only_the_calibrated_likelihood_is_left(
     network = make_model()
     mean, logvar = encoded(network, images)
     settings = states("fixed", kl_weight=0.0)
-    found = evaluation.likelihood(network, settings, pixels, mean, logvar, 0.1, 2, rng)
+    found = evaluate.likelihood(network, settings, pixels, mean, logvar, 0.1, 2, rng)
     assert found.keys() == {"calibrated"}
 
 
@@ -203,10 +208,10 @@ def test_draws_are_from_the_posterior_of_each_image(
     monkeypatch.setattr(latent, "BATCH", batch)
     mean, _ = encoded(network, images)
     narrow = np.full_like(mean, -40)
-    draws = evaluation.draw(
+    draws = evaluate.draw(
         network, states("fixed"), pixels, mean, narrow, 2, np.random.default_rng(0)
     )
-    expected = metrics.squared_error(pixels, latent.decode(network, mean))
+    expected = squared_error(pixels, latent.decode(network, mean))
     np.testing.assert_allclose(draws.score, np.stack([expected] * 2, 1), rtol=1e-5)
     # -log q is -ln of the width: 20 nats less for each of three dimensions.
     assert draws.log_ratio.mean() == pytest.approx(
@@ -216,7 +221,7 @@ def test_draws_are_from_the_posterior_of_each_image(
 
 def test_a_posterior_that_is_the_prior_has_no_ratio(pixels: np.ndarray) -> None:
     zero = np.zeros((256, 3), np.float32)
-    draws = evaluation.draw(
+    draws = evaluate.draw(
         make_model(), states("fixed"), pixels, zero, zero, 4, np.random.default_rng(0)
     )
     assert (draws.log_ratio == 0).all()
@@ -241,7 +246,7 @@ def test_a_posterior_that_is_the_prior_has_no_ratio(pixels: np.ndarray) -> None:
     ],
 )
 def test_audit_of_each_likelihood(likelihood: Likelihood, expected: dict[str, float]) -> None:
-    found = evaluation.audit_numbers(states(likelihood, kl_weight=2.0), 0.05, 10.0, 0.04)
+    found = evaluate.audit_numbers(states(likelihood, kl_weight=2.0), 0.05, 10.0, 0.04)
     assert found == pytest.approx(expected)
 
 
@@ -254,7 +259,7 @@ def test_audit_of_each_likelihood(likelihood: Likelihood, expected: dict[str, fl
     ],
 )
 def test_a_kl_without_weight_has_no_ratio(likelihood: Likelihood, keys: set[str]) -> None:
-    found = evaluation.audit_numbers(states(likelihood, kl_weight=0.0), 0.05, 10.0, 0.04)
+    found = evaluate.audit_numbers(states(likelihood, kl_weight=0.0), 0.05, 10.0, 0.04)
     assert found.keys() == keys
     assert found["beta"] == 0
 
@@ -328,9 +333,9 @@ def test_the_numbers_are_those_of_the_metrics(images: np.ndarray, pixels: np.nda
     network = make_model()
     found = measure(network, states("gaussian"), images)
     mean, logvar = encoded(network, images)
-    errors = metrics.squared_error(pixels, latent.decode(network, mean))
+    errors = squared_error(pixels, latent.decode(network, mean))
     assert found["distortion"]["squared_error"] == pytest.approx(errors.mean())
-    assert found["rate"]["kl"] == pytest.approx(metrics.rate(mean, logvar).sum())
+    assert found["rate"]["kl"] == pytest.approx(rate(mean, logvar).sum())
     assert found["rate"]["kl"] == pytest.approx(sum(found["rate"]["per_dimension"]))
     assert found["train"] == {
         "loss_per_batch_of_512": 512 * 60,
@@ -343,9 +348,9 @@ def test_the_numbers_are_those_of_the_metrics(images: np.ndarray, pixels: np.nda
     assert sampled == pytest.approx(errors.mean(), rel=0.2)
     assert sampled != found["distortion"]["squared_error"]
     assert found["audit"]["calibrated_variance"] == pytest.approx(sampled / 784)
-    assert found["latent"]["knn_accuracy"] == metrics.knn_accuracy(mean, LABELS, mean, LABELS)
-    assert found["map"] == metrics.map_honesty(mean, mean[:, :2])._asdict()
-    assert found["pca"] == metrics.map_honesty(mean, mean[:, 1:])._asdict()
+    assert found["latent"]["knn_accuracy"] == knn_accuracy(mean, LABELS, mean, LABELS)
+    assert found["map"] == map_quality(mean, mean[:, :2])._asdict()
+    assert found["pca"] == map_quality(mean, mean[:, 1:])._asdict()
 
 
 def test_a_seed_decides_what_is_drawn_and_nothing_else(images: np.ndarray) -> None:
@@ -368,7 +373,7 @@ def test_the_likelihood_is_of_images_spread_over_the_test_set(
         given.append(pixels)
         return {}
 
-    monkeypatch.setattr(evaluation, "likelihood", likelihood)
+    monkeypatch.setattr(evaluate, "likelihood", likelihood)
     measure(make_model(), states("fixed"), images, EvaluateParams(samples=1, images=asked))
     np.testing.assert_array_equal(given[0], images[list(chosen)] / np.float32(255))
 

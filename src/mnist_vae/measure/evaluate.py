@@ -8,9 +8,23 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import torch
 
-from mnist_vae import audit, latent, metrics
+from mnist_vae import latent
 from mnist_vae.artifacts import Arrays
 from mnist_vae.classifier import Classifier, classify
+from mnist_vae.measure import audit
+from mnist_vae.measure.accuracy import accuracy
+from mnist_vae.measure.distortion import distortion, squared_error
+from mnist_vae.measure.likelihood import (
+    bernoulli_log_likelihood,
+    bits_per_dimension,
+    elbo,
+    gaussian_log_likelihood,
+    importance_nll,
+)
+from mnist_vae.measure.maps import map_quality
+from mnist_vae.measure.rate import active, rate
+from mnist_vae.measure.samples import digit_entropy, frechet_distance, frechet_floor
+from mnist_vae.measure.separability import knn_accuracy, probe_accuracy, silhouette
 from mnist_vae.model import VAE, ModelParams
 from mnist_vae.params import Range
 
@@ -58,39 +72,39 @@ def measure(
     pixels = images / np.float32(255)
     reconstructions = latent.decode(vae, mean)
     last = {name: float(column[-1]) for name, column in curve.items()}
-    distortion = metrics.distortion(pixels, reconstructions)
+    error = distortion(pixels, reconstructions)
     found: dict[str, Any] = {
         "epochs": int(last.pop("epoch")),
         "parameters": sum(p.numel() for p in vae.parameters()),
         "train": {"loss_per_batch_of_512": 512 * last["loss"], **last},
         "distortion": {
-            "squared_error": distortion.per_image,
-            "per_pixel": distortion.per_pixel,
-            "psnr": distortion.psnr,
+            "squared_error": error.per_image,
+            "per_pixel": error.per_pixel,
+            "psnr": error.psnr,
         },
         "latent": {
-            "knn_accuracy": metrics.knn_accuracy(
+            "knn_accuracy": knn_accuracy(
                 latents["train_mean"], latents["train_labels"], mean, labels
             ),
-            "probe_accuracy": metrics.probe_accuracy(
+            "probe_accuracy": probe_accuracy(
                 latents["train_mean"], latents["train_labels"], mean, labels
             ),
-            "silhouette": metrics.silhouette(mean, labels),
+            "silhouette": silhouette(mean, labels),
         },
-        "map": metrics.map_honesty(mean, maps["map"])._asdict(),
-        "pca": metrics.map_honesty(mean, maps["pca"])._asdict(),
+        "map": map_quality(mean, maps["map"])._asdict(),
+        "pca": map_quality(mean, maps["pca"])._asdict(),
     }
     prior = None
     if logvar is not None:
         drawn = latent.decode(vae, latent.sample(mean, logvar, rng))
-        sampled = metrics.distortion(pixels, drawn)
+        sampled = distortion(pixels, drawn)
         # Of the training set, like all that the decoder knows.
         variance = last["squared_error"] / pixels[0].size
-        rates = metrics.rate(mean, logvar)
+        rates = rate(mean, logvar)
         found["distortion"]["squared_error_sampled"] = sampled.per_image
         found["rate"] = {
             "kl": float(rates.sum()),
-            "active_units": metrics.active_units(mean),
+            "active_units": int(active(mean).sum()),
             "per_dimension": rates.tolist(),
         }
         found["audit"] = audit_numbers(settings, sampled.per_pixel, float(rates.sum()), variance)
@@ -127,20 +141,20 @@ def likelihood(
     out too high: it is always a bound from above.
     """
     draws = draw(vae, settings, pixels, mean, logvar, samples, rng)
-    rates = metrics.rate(mean, logvar)
+    rates = rate(mean, logvar)
 
     def under(variance: float | None) -> dict[str, float]:
         log_likelihood, about = draws.score, {}
         if variance is not None:
-            flat = metrics.gaussian_log_likelihood(draws.score.ravel(), variance, pixels[0].size)
+            flat = gaussian_log_likelihood(draws.score.ravel(), variance, pixels[0].size)
             log_likelihood, about = flat.reshape(draws.score.shape), {"variance": variance}
-        nll = metrics.importance_nll(log_likelihood + draws.log_ratio)
+        nll = importance_nll(log_likelihood + draws.log_ratio)
         return {
             **about,
-            "elbo": metrics.elbo(log_likelihood.mean(1), rates),
+            "elbo": elbo(log_likelihood.mean(1), rates),
             "nll": nll.mean,
             "nll_standard_error": nll.standard_error,
-            "bits_per_dimension": metrics.bits_per_dimension(nll.mean, pixels[0].size),
+            "bits_per_dimension": bits_per_dimension(nll.mean, pixels[0].size),
         }
 
     if settings.likelihood == "bernoulli":
@@ -175,11 +189,9 @@ def draw(
             log_ratio[rows, k] = 0.5 * (noise**2 + logvar[rows] - z**2).sum(1)
             logits = vae.decoder(torch.from_numpy(z).float().to(where))
             if settings.likelihood == "bernoulli":
-                score[rows, k] = metrics.bernoulli_log_likelihood(
-                    images, logits.cpu().numpy(), logits=True
-                )
+                score[rows, k] = bernoulli_log_likelihood(images, logits.cpu().numpy(), logits=True)
             else:
-                score[rows, k] = metrics.squared_error(images, logits.sigmoid().cpu().numpy())
+                score[rows, k] = squared_error(images, logits.sigmoid().cpu().numpy())
     return Draws(score, log_ratio)
 
 
@@ -221,17 +233,19 @@ def sample_quality(
 
     All are [N, H, W], as many of each. The Fréchet distances are of the features of this project's
     own classifier: they are not FID, whose features are Inception's, and cannot be compared with
-    it, only with one another.
+    it, only with one another. Digits are kept where a reconstruction is read as the true label of
+    its image: one that is misread before and after is not kept, so hold the percentage against
+    the classifier's own accuracy.
     """
     true, rebuilt = classify(network, images), classify(network, reconstructions)
     found = {}
     if prior is not None:
         sampled = classify(network, prior)
-        found["frechet_prior"] = metrics.frechet_distance(true.features, sampled.features)
-        found["digit_entropy"] = metrics.digit_entropy(sampled.digits)
+        found["frechet_prior"] = frechet_distance(true.features, sampled.features)
+        found["digit_entropy"] = digit_entropy(sampled.digits)
     return {
         **found,
-        "frechet_reconstructions": metrics.frechet_distance(true.features, rebuilt.features),
-        "frechet_floor": metrics.frechet_floor(true.features),
-        "digits_kept": metrics.digits_kept(rebuilt.digits, labels),
+        "frechet_reconstructions": frechet_distance(true.features, rebuilt.features),
+        "frechet_floor": frechet_floor(true.features),
+        "digits_kept": accuracy(rebuilt.digits, labels),
     }
