@@ -9,7 +9,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, errors, figures, params
+from mnist_vae import artifacts, errors, params
+from mnist_vae.figures import model, style
 from mnist_vae.params import Digit
 
 SHOWN = {"start": int, "classes": tuple[Digit, Digit, Digit, Digit]}
@@ -18,7 +19,7 @@ METHOD = {"method": str, "perplexity": float}
 
 def main() -> None:
     name = errors.argument("MODEL")
-    (settings,) = params.load(("figures", figures.FigureParams))
+    (settings,) = params.load(("figures", style.FigureSettings))
     encoded, decoded, laid = (
         Path(f"data/{kind}/{name}.safetensors") for kind in ("latents", "images", "maps")
     )
@@ -58,11 +59,11 @@ def main() -> None:
     )
 
     facts = {"model": name, "epochs": epochs}
-    for path, found, kinds in ((decoded, shown, SHOWN), (laid, method, METHOD)):
+    for path, metadata, kinds in ((decoded, shown, SHOWN), (laid, method, METHOD)):
         for key, kind in kinds.items():
-            facts[key] = params.check(found.get(key), kind, f"{path}: {key}")
-    drawn = figures.of_model(settings, facts, curve, latents, images, maps)
-    files = {stem: figures.png(figure, settings.dpi) for stem, figure in drawn}
+            facts[key] = params.check(metadata.get(key), kind, f"{path}: {key}")
+    drawn = model.of_model(settings, facts, curve, latents, images, maps)
+    files = {stem: style.png(figure, settings.dpi) for stem, figure in drawn}
     # All are drawn before the first is written: there are all figures or none.
     for stem, data in files.items():
         artifacts.write_bytes(Path(f"reports/figures/{name}/{stem}.png"), data)

@@ -6,7 +6,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, figures, mnist, page, params, report
+from mnist_vae import artifacts, mnist, page, params, report
+from mnist_vae.figures import comparison, style
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
@@ -25,7 +26,7 @@ def main() -> None:
         for name in models
     }
     classifier = artifacts.read_json(Path("reports/classifier.json"))
-    plane = figures.png(figures.of_all_models(*report.points(measured)), dpi)
+    plane = style.png(comparison.of_all_models(*report.points(measured)), dpi)
     sizes = {report.RATE_DISTORTION: report.png_size("the plane", plane)} | {
         path.relative_to("reports").as_posix(): report.png_size(str(path), path.read_bytes())
         for path in sorted(Path("reports/figures").glob("*/*.png"))
