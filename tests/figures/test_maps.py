@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from support.drawings import TAB10, texts
 
 from mnist_vae.figures.maps import draw_classes, draw_map, draw_names
 
 
-def test_a_map_colours_points_by_label_beside_a_legend(ax: Axes) -> None:
+def test_a_map_colours_points_by_label_beside_a_legend(ax: Any) -> None:
     points, labels = np.random.default_rng(0).normal(size=(30, 2)), np.arange(30) % 10
     draw_map(ax, points, labels, TAB10, 3)
     (dots,) = ax.collections
@@ -24,7 +24,7 @@ def test_a_map_colours_points_by_label_beside_a_legend(ax: Axes) -> None:
     assert ax.get_legend().get_window_extent().x0 > ax.get_window_extent().x1
 
 
-def test_a_class_is_named_where_its_points_are(ax: Axes) -> None:
+def test_a_class_is_named_where_its_points_are(ax: Any) -> None:
     # Class 0 is a ring: its mean and its median lie in the hole, where class 1 is.
     turn = np.linspace(0, 2 * np.pi, 50, endpoint=False)
     ring = 10 * np.stack([np.cos(turn), np.sin(turn)], 1)
@@ -38,7 +38,7 @@ def test_a_class_is_named_where_its_points_are(ax: Axes) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 30.0])
-def test_labels_of_class_points_do_not_collide(ax: Axes, scale: float) -> None:
+def test_labels_of_class_points_do_not_collide(ax: Any, scale: float) -> None:
     rng = np.random.default_rng(0)
     draw_map(ax, rng.uniform(-50, 50, (500, 2)), np.arange(500) % 10, TAB10, 3)
     points = scale * rng.normal(size=(10, 2))

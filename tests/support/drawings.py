@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
 from mnist_vae import params
 from mnist_vae.figures.style import FigureSettings
 
-TAB10 = [
-    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
-    *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
-]
+TAB10 = [to_hex(colour) for colour in matplotlib.color_sequences["tab10"]]
 SETTINGS = {"dpi": 50, "palette": TAB10, "colormap": "gray", "point_size": 3, "last_epochs": 30}
 
 
@@ -38,12 +38,8 @@ def make_model(
     mean = (around[labels] + rng.normal(size=(points, latent_dim))).astype(np.float32)
     centres = np.stack([mean[labels == digit].mean(0) for digit in range(10)])
     latents = {"mean": mean, "labels": labels}
-    images = {
-        "originals": make_digits(100),
-        "reconstructions": make_digits(100),
-        "class_digits": make_digits(10),
-        "interpolation": make_digits(11, 11),
-    }
+    images = {"originals": make_digits(100), "reconstructions": make_digits(100)}
+    images |= {"class_digits": make_digits(10), "interpolation": make_digits(11, 11)}
     if kind == "vae":
         latents["logvar"] = rng.normal(-2, 0.1, mean.shape).astype(np.float32)
         images["prior_samples"] = make_digits(100)
@@ -51,21 +47,11 @@ def make_model(
         x = np.linspace(-4, 4, 20, dtype=np.float32)
         images |= {"manifold": make_digits(20, 20), "manifold_x": x, "manifold_y": x[::-1].copy()}
     plane, class_plane = (np.pad(a, ((0, 0), (0, 1)))[:, :2] for a in (mean, centres))
-    maps = {
-        "map": plane,
-        "class_map": class_plane,
-        "pca": plane,
-        "explained_variance": np.array([0.5, 0.25], np.float32),
-        "labels": labels,
-    }
-    facts = {
-        "model": "vae",
-        "epochs": epochs,
-        "classes": [2, 4, 5, 6],
-        "start": 200,
-        "method": "t-SNE" if latent_dim > 2 else "latent plane",
-        "perplexity": 30.0,
-    }
+    maps = {"map": plane, "class_map": class_plane, "pca": plane, "labels": labels}
+    maps["explained_variance"] = np.array([0.5, 0.25], np.float32)
+    method = "t-SNE" if latent_dim > 2 else "latent plane"
+    facts = {"model": "vae", "epochs": epochs, "method": method, "perplexity": 30.0}
+    facts |= {"start": 200, "classes": [2, 4, 5, 6]}
     epoch = np.arange(1.0, epochs + 1)
     curve = {"epoch": epoch, "loss": 6 + 40 / epoch}
     return {"facts": facts, "curve": curve, "latents": latents, "images": images, "maps": maps}
@@ -77,5 +63,5 @@ def png_size(png: bytes) -> tuple[int, int]:
         return image.size
 
 
-def texts(drawn: list[Text]) -> list[str]:
+def texts(drawn: Iterable[Text]) -> list[str]:
     return [text.get_text() for text in drawn]
