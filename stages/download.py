@@ -6,11 +6,12 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, mnist, params
+from mnist_vae import artifacts, params
+from mnist_vae.data import mnist
 
 
 def main() -> None:
-    (settings,) = params.load(("data", mnist.DataParams))
+    (settings,) = params.load(("data", mnist.DataSettings))
     source, splits = mnist.fetch(settings)
     for split, arrays in splits.items():
         path = Path(f"data/mnist/{split}.safetensors")

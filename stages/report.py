@@ -6,7 +6,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, figures, mnist, page, params, report
+from mnist_vae import artifacts, figures, page, params, report
+from mnist_vae.data import mnist
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
@@ -33,7 +34,7 @@ def main() -> None:
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed}
     lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
-        "Training images, SHA-256": mnist.FILES["train-images-idx3-ubyte"][1],
+        "Training images, SHA-256": mnist.MNIST.files["train-images-idx3-ubyte"].sha256,
         "Versions that requirements.txt pins": report.pinned(lock, *PACKAGES),
     }
     composed = report.compose(models, measured, sizes, classifier, settings, facts)

@@ -30,7 +30,8 @@ import yaml
 from safetensors import safe_open
 from test_pipeline import outs
 
-from mnist_vae import artifacts, mnist
+from mnist_vae import artifacts
+from mnist_vae.data import fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL, OTHER = "vae2", "ae2"
@@ -147,7 +148,7 @@ class Host:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={key: value for key, value in os.environ.items() if key != mnist.SOURCE_VARIABLE},
+            env={key: value for key, value in os.environ.items() if key != fetch.SOURCE_VARIABLE},
         )
 
     def start(

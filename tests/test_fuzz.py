@@ -34,7 +34,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
-from test_mnist import FILES, GOOD, idx, pin
+from support.mnist_files import ARCHIVES, FILES, PINNED, idx
 
 from mnist_vae import (
     artifacts,
@@ -43,12 +43,14 @@ from mnist_vae import (
     evaluation,
     figures,
     latent,
-    mnist,
     model,
     params,
     projection,
     training,
 )
+from mnist_vae.data.archives import read_files
+from mnist_vae.data.idx import parse_idx
+from mnist_vae.data.mnist import DataSettings
 from mnist_vae.errors import InputError
 from mnist_vae.params import Range
 
@@ -244,7 +246,7 @@ def idx_files(draw: st.DrawFn) -> bytes:
 
 def test_idx() -> None:
     def read(data: bytes) -> None:
-        array = mnist.parse_idx(data)
+        array = parse_idx(data)
         assert array.dtype == np.uint8
         assert array.ndim in (1, 3)
         assert array.size > 0
@@ -253,10 +255,9 @@ def test_idx() -> None:
     fuzz(idx_files(), read)
 
 
-def test_archives(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pin(monkeypatch)
-    packed = {name: name.startswith(("tgz", "tar.gz")) for name in GOOD}
-    plain = {n: gzip.decompress(d) if packed[n] else d for n, d in GOOD.items()}
+def test_archives(path: Path) -> None:
+    packed = {name: name.startswith(("tgz", "tar.gz")) for name in ARCHIVES}
+    plain = {n: gzip.decompress(d) if packed[n] else d for n, d in ARCHIVES.items()}
 
     def around(name: str) -> st.SearchStrategy[tuple[str, Edits]]:
         """Changes to an archive, outside the files in it."""
@@ -270,10 +271,10 @@ def test_archives(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         name, changes = case
         data = edit(plain[name], changes)
         path.write_bytes(gzip.compress(data, 1) if packed[name] else data)
-        assert mnist.read_files(path) == FILES
+        assert read_files(path, PINNED) == FILES
 
     before_the_start = [(100, 1, b"")]  # where the directory then says that the first file is
-    fuzz(st.sampled_from(sorted(GOOD)).flatmap(around), read, ("zip", before_the_start))
+    fuzz(st.sampled_from(sorted(ARCHIVES)).flatmap(around), read, ("zip", before_the_start))
 
 
 # --- Params ---------------------------------------------------------------------------------------
@@ -300,7 +301,7 @@ WANTED = {
     "embed": projection.EmbedParams,
     "classifier": classifier.ClassifierParams,
     "evaluate": evaluation.EvaluateParams,
-    "data": mnist.DataParams,
+    "data": DataSettings,
     "figures": figures.FigureParams,
 }
 YAML = """
@@ -440,7 +441,8 @@ def test_nothing_is_allocated_for_a_boastful_header(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 import numpy as np
-from mnist_vae import artifacts, errors, mnist
+from mnist_vae import artifacts, errors
+from mnist_vae.data.idx import parse_idx
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
 try:
     np.empty(2**32, np.uint8)
@@ -449,7 +451,7 @@ except MemoryError:
 for path in map(Path, sys.argv[1:]):
     try:
         if path.name in ("images", "labels"):
-            mnist.parse_idx(path.read_bytes())
+            parse_idx(path.read_bytes())
         else:
             artifacts.read_arrays(path, "latents")
     except errors.InputError as error:
@@ -457,7 +459,8 @@ for path in map(Path, sys.argv[1:]):
 """
     files = [str(tmp_path / name) for name in BOASTS]
     child = [sys.executable, "-c", script, *files]
-    said = subprocess.run(child, capture_output=True, text=True, check=True).stdout.splitlines()
+    ended = subprocess.run(child, capture_output=True, text=True, check=True, cwd=ROOT / "src")
+    said = ended.stdout.splitlines()
     assert said[0] == "4 GiB are out of reach"
     for line, file in zip(said[1:], files, strict=True):
         assert "IDX header promises 4294967295" in line or line.startswith(f"{file}: damaged")

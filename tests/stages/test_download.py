@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import runpy
 import signal
-import struct
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from support.mnist_files import FILES, SMALL_MNIST, idx, lay_out
 
-from mnist_vae import artifacts, mnist
+from mnist_vae import artifacts
+from mnist_vae.data import fetch, mnist
 
-STAGE = Path(__file__).parents[1] / "stages" / "download.py"
+STAGE = Path(__file__).parents[2] / "stages" / "download.py"
 
 
 def start(folder: Path, params: str, **environment: str) -> subprocess.Popen[str]:
@@ -41,31 +40,23 @@ def left(folder: Path) -> list[str]:
 def test_it_writes_both_splits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rng = np.random.default_rng(0)
-    arrays, pinned = {}, {}
-    for name in mnist.FILES:
-        shape = (3 if name.startswith("train") else 2, 28, 28)[: 3 if "idx3" in name else 1]
-        arrays[name] = rng.integers(0, 256, shape, dtype=np.uint8)
-        data = struct.pack(f">HBB{len(shape)}I", 0, 8, len(shape), *shape) + arrays[name].tobytes()
-        pinned[name] = (len(data), hashlib.sha256(data).hexdigest())
-        (tmp_path / name).write_bytes(data)
-    monkeypatch.setattr(mnist, "FILES", pinned)
-    monkeypatch.setenv(mnist.SOURCE_VARIABLE, ".")
+    lay_out(tmp_path, {"params.yaml": b"data: {sources: [npm], timeout: 1}"} | FILES)
+    monkeypatch.setattr(mnist, "MNIST", SMALL_MNIST)
+    monkeypatch.setenv(fetch.SOURCE_VARIABLE, ".")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_text("data: {sources: [npm], timeout: 1}")
 
     runpy.run_path(str(STAGE))["main"]()
 
     assert capsys.readouterr().out == (
-        "data/mnist/train.safetensors: 3 images from local:.\n"
-        "data/mnist/test.safetensors: 2 images from local:.\n"
+        "data/mnist/train.safetensors: 6 images from local:.\n"
+        "data/mnist/test.safetensors: 4 images from local:.\n"
     )
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        path = tmp_path / f"data/mnist/{split}.safetensors"
-        found, about = artifacts.read_arrays(path, "images", "images", "labels", split=split)
-        assert about == {"split": split}
-        np.testing.assert_array_equal(found["images"], arrays[f"{prefix}-images-idx3-ubyte"])
-        np.testing.assert_array_equal(found["labels"], arrays[f"{prefix}-labels-idx1-ubyte"])
+        path = Path(f"data/mnist/{split}.safetensors")
+        arrays, metadata = artifacts.read_arrays(path, "images", "images", "labels", split=split)
+        assert metadata == {"split": split}
+        assert idx(arrays["images"]) == FILES[f"{prefix}-images-idx3-ubyte"]
+        assert idx(arrays["labels"]) == FILES[f"{prefix}-labels-idx1-ubyte"]
 
 
 @pytest.mark.parametrize(
@@ -88,9 +79,7 @@ def test_a_failure_is_one_line_and_writes_nothing(
 
 
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
-    npm = tmp_path / "bin" / "npm"
-    npm.parent.mkdir()
-    npm.write_text("#!/bin/sh\ntouch half-a-file started\nsleep 60\n")
+    npm = lay_out(tmp_path / "bin/npm", b"#!/bin/sh\ntouch half-a-file started\nsleep 60\n")
     npm.chmod(0o755)
     path = f"{npm.parent}:{os.environ['PATH']}"
     process = start(tmp_path, "data: {sources: [npm], timeout: 60}", PATH=path)
