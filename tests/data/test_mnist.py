@@ -55,8 +55,7 @@ def test_fetch_gives_both_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     local = f"local:{lay_out(tmp_path / 'mine', below('MNIST/raw/', '.gz'))}"
     source, splits = mnist.fetch(DataSettings(sources=(local,), timeout=30))
     assert source == local
-    shapes = {split: [a.shape for a in arrays.values()] for split, arrays in splits.items()}
-    assert shapes == {"train": [(6, 28, 28), (6,)], "test": [(4, 28, 28), (4,)]}
+    assert splits["train"]["images"].shape == (6, 28, 28)
     for split, prefix in (("train", "train"), ("test", "t10k")):
         for kind, file in (("images", "images-idx3"), ("labels", "labels-idx1")):
             assert idx(splits[split][kind]) == FILES[f"{prefix}-{file}-ubyte"]

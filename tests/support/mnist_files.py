@@ -44,12 +44,9 @@ def below(folder: str, suffix: str = "") -> dict[str, bytes]:
 
 
 def lay_out(path: Path, content: bytes | Mapping[str, bytes]) -> Path:
-    """Make the folder ``path`` of the files given, or the file ``path`` of the bytes given."""
-    for file, data in (
-        [(path, content)]
-        if isinstance(content, bytes)
-        else [(path / name, data) for name, data in content.items()]
-    ):
+    """Make the file ``path`` of the bytes given, or the folder ``path`` of the files given."""
+    for name, data in {"": content}.items() if isinstance(content, bytes) else content.items():
+        file = path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
     return path
@@ -70,15 +67,13 @@ def tar(
     return file.getvalue()
 
 
-def zipped(
-    members: Mapping[str, bytes], packing: int = zipfile.ZIP_STORED, first_mode: int = 0
-) -> bytes:
-    """A zip archive of files, the first of them with a Unix mode if one is given."""
+def zipped(members: Mapping[str, bytes], packing: int = zipfile.ZIP_STORED, mode: int = 0) -> bytes:
+    """A zip archive of files, with a Unix mode if one is given."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in members.items():
             member = zipfile.ZipInfo(name)
-            member.external_attr, first_mode = first_mode << 16, 0
+            member.external_attr = mode << 16
             archive.writestr(member, data, packing)
     return file.getvalue()
 
