@@ -9,8 +9,8 @@ from mnist_vae.report.tables import Metrics, number, series, show
 
 QUESTION = "With enough dimensions, does the VAE overcome the plain autoencoder?"
 LEVEL = 0.05
-"""Squared errors that differ by less than this fraction are called level: each spreads by up to 2%
-over seeds, so their difference by up to 3%, and twice that is chance (docs/decisions.md)."""
+"""Squared errors that differ by less than this fraction are called level: a rule of the page, set
+from a spread over seeds that was measured for the default recipe (docs/decisions.md)."""
 
 
 class Pair(NamedTuple):

@@ -170,12 +170,14 @@ def _one_seed() -> list[Block]:
         Paragraph(
             [
                 "Each model was trained once, from one seed, and a difference smaller than what "
-                "another seed gives means nothing. Squared errors spread by up to 2% over seeds, "
-                f"hence the {LEVEL:.0%} above; of the other numbers the spread is not known. The ± "
-                "beside an NLL is over test images, not over trainings. Large differences, and "
-                "what a model has or lacks by its design, stand on firmer ground; from how many "
-                "dimensions on one model overtakes another takes a study over dimensions and "
-                "seeds, which is another job."
+                f"another seed gives means nothing. The {LEVEL:.0%} above is a rule of this page, "
+                "set from the spread of squared errors over seeds that was measured for the "
+                "default recipe (",
+                Link("docs/decisions.md", "../docs/decisions.md"),
+                "). The spread of the other numbers is not known. The ± beside an NLL is over test "
+                "images, not over trainings. Large differences, and what a model has or lacks by "
+                "its design, stand on firmer ground; from how many dimensions on one model "
+                "overtakes another takes a study over dimensions and seeds, which is another job.",
             ]
         )
     ]
