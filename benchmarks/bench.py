@@ -36,17 +36,13 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from mnist_vae import (
-    artifacts,
-    device,
-    errors,
-    latent,
-    model,
-    objective,
-    params,
-    projection,
-    training,
-)
+from mnist_vae import params
+from mnist_vae.errors import InputError
+from mnist_vae.files import store
+from mnist_vae.latents import maps, views
+from mnist_vae.nets import devices, weights
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.train import loop, objective
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAIN, TEST = Path("data/mnist/train.safetensors"), Path("data/mnist/test.safetensors")
@@ -101,8 +97,8 @@ class Images(Dataset[torch.Tensor]):
 
 def notebook_epoch() -> float:
     """Seconds of an epoch of the notebook's loop: DataLoader, float32, .item() every step."""
-    where = device.pick()
-    train, _ = artifacts.read_arrays(TRAIN, "images", "images")
+    where = devices.pick()
+    train, _ = store.read_arrays(TRAIN, "images", "images")
     loader = DataLoader(Images(train["images"]), batch_size=512, shuffle=True, num_workers=8)
     network = Notebook(16).to(where)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.001)
@@ -125,17 +121,17 @@ def notebook_epoch() -> float:
 
 def recipe_epoch(precision: str) -> float:
     """Seconds of an epoch of the notebook's recipe in the project's own code."""
-    device.tune_for_training()
-    where = device.pick()
-    if precision == "bfloat16" and not device.has_bfloat16(where):
-        raise errors.InputError("--epoch: found bfloat16, which this machine computes in float32")
-    train, _ = artifacts.read_arrays(TRAIN, "images", "images")
+    devices.tune_for_training()
+    where = devices.pick()
+    if precision == "bfloat16" and not devices.has_bfloat16(where):
+        raise InputError("--epoch: found bfloat16, which this machine computes in float32")
+    train, _ = store.read_arrays(TRAIN, "images", "images")
     settings, recipe = params.load(
-        ("models.vae16", model.ModelParams), ("recipes.notebook", training.Recipe)
+        ("models.vae16", ModelSettings), ("recipes.notebook", loop.Recipe)
     )
     few = dataclasses.replace(recipe, epochs=2, precision=precision)
-    images = device.to_device(train["images"], where)[:, None]
-    epochs = training.train(model.build(settings), settings, few, images, seed=0)
+    images = devices.to_device(train["images"], where)[:, None]
+    epochs = loop.train(build(settings), settings, few, images, seed=0)
     first, second = (time.perf_counter() for _ in epochs)  # the first one warms up
     return second - first
 
@@ -200,9 +196,9 @@ def train_process(name: str, seed: int, test: np.ndarray) -> Training:
         if process.returncode:
             sys.exit(f"bench.py: error: training {name} failed: {process.stderr}")
         peak = int(process.stderr.splitlines()[-1]) / 2**20
-        curve = artifacts.read_table(copy / f"reports/curves/{name}.csv", "loss")
-        vae, _, _ = model.load(copy / f"models/{name}.safetensors", name)
-    mean, _ = latent.encode(vae, test)
+        curve = store.read_table(copy / f"reports/curves/{name}.csv", "loss")
+        vae, _, _ = weights.load(copy / f"models/{name}.safetensors", name)
+    mean, _ = views.encode(vae, test)
     images = torch.from_numpy(test)[:, None] / 255
     with torch.inference_mode():
         error = objective.squared_error(images, vae.decode(torch.from_numpy(mean))).mean()
@@ -233,7 +229,7 @@ def floors(where: torch.device) -> dict[str, float]:
         return min(timed(wait))
 
     found = {}
-    for dtype in (torch.float32, *((torch.bfloat16,) if device.has_bfloat16(where) else ())):
+    for dtype in (torch.float32, *((torch.bfloat16,) if devices.has_bfloat16(where) else ())):
         a = torch.randn(2048, 2048, dtype=dtype, device=where)
         name = str(dtype).removeprefix("torch.")
         found[f"gflops_{name}"] = 2 * 2048**3 / best(functools.partial(torch.mm, a, a)) / 1e9
@@ -250,9 +246,9 @@ def tsne(mean: np.ndarray) -> dict[str, object]:
     from sklearn.manifold import TSNE, trustworthiness
     from sklearn.neighbors import NearestNeighbors
 
-    (embed,) = params.load(("embed", projection.EmbedParams))
+    (embed,) = params.load(("embed", maps.EmbedSettings))
     start = time.perf_counter()
-    ours, _ = projection.tsne(mean, mean[:10], embed, 0)
+    ours, _ = maps.tsne(mean, mean[:10], embed, 0)
     middle = time.perf_counter()
     theirs = TSNE(perplexity=embed.perplexity, init="pca", random_state=0).fit_transform(mean)
     end = time.perf_counter()
@@ -340,14 +336,14 @@ def main() -> None:
     if options.epoch:
         print(notebook_epoch() if options.epoch == "notebook" else recipe_epoch(options.epoch))
         return
-    where = device.pick()
-    test, _ = artifacts.read_arrays(TEST, "images", "images")
-    vae, _, _ = model.load(Path("models/vae16.safetensors"), "vae16")
+    where = devices.pick()
+    test, _ = store.read_arrays(TEST, "images", "images")
+    vae, _, _ = weights.load(Path("models/vae16.safetensors"), "vae16")
     vae.to(where)
 
     loop: list[float] = []
     trainings: dict[str, list[Training]] = {"vae16": [], "vae2": []}
-    precisions = ("float32", "bfloat16") if device.has_bfloat16(where) else ("float32",)
+    precisions = ("float32", "bfloat16") if devices.has_bfloat16(where) else ("float32",)
     own: dict[str, list[float]] = {precision: [] for precision in precisions}
     for seed in range(options.seeds):
         loop.append(epoch_process("notebook"))
@@ -359,7 +355,7 @@ def main() -> None:
     notebook = NOTEBOOK_EPOCHS * epoch
     found: dict[str, object] = {
         "machine": {
-            "device": device.describe(where),
+            "device": devices.describe(where),
             "instructions": torch.backends.cpu.get_cpu_capability(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
@@ -374,19 +370,19 @@ def main() -> None:
         times = epoch / statistics.fmean(seconds)
         found[f"notebook_recipe_{precision}"] = {"seconds": spread(seconds), "times_faster": times}
 
-    found["encode_10000_seconds"] = spread(timed(lambda: latent.encode(vae, test["images"])))
-    mean, _ = latent.encode(vae, test["images"])
+    found["encode_10000_seconds"] = spread(timed(lambda: views.encode(vae, test["images"])))
+    mean, _ = views.encode(vae, test["images"])
     if importlib.util.find_spec("openTSNE"):
         found["tsne"] = tsne(mean)
     if shutil.which("dvc"):
         found["repro"] = repro()
     found["peak_gib_of_benchmark"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    artifacts.write_json(Path("reports/benchmark.json"), found)
+    store.write_json(Path("reports/benchmark.json"), found)
     print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
     try:
         main()
-    except errors.InputError as error:
+    except InputError as error:
         sys.exit(f"bench.py: error: {error}")

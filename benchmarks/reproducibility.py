@@ -18,11 +18,15 @@ from pathlib import Path
 import torch
 import yaml
 
-from mnist_vae import artifacts, device, errors, latent, model, objective
+from mnist_vae import process
+from mnist_vae.files import store
+from mnist_vae.latents import views
+from mnist_vae.nets import devices, weights
+from mnist_vae.train import objective
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ("vae16", "vae2")
-FASTEST = "bfloat16" if device.has_bfloat16(torch.device("cpu")) else "float32"
+FASTEST = "bfloat16" if devices.has_bfloat16(torch.device("cpu")) else "float32"
 KINDS: dict[str, tuple[str, dict[str, str]]] = {
     f"2 threads, {FASTEST}": (FASTEST, {"OMP_NUM_THREADS": "2"}),
     "the same again": (FASTEST, {"OMP_NUM_THREADS": "2"}),
@@ -52,18 +56,18 @@ def measure(name: str, precision: str, env: dict[str, str]) -> dict[str, object]
             check=True,
         )
         path = copy / f"models/{name}.safetensors"
-        vae, _, _ = model.load(path, name)
-        weights = hashlib.sha256()
+        vae, _, _ = weights.load(path, name)
+        digest = hashlib.sha256()
         for value in vae.state_dict().values():
-            weights.update(value.numpy().tobytes())
-        curve = artifacts.read_table(copy / f"reports/curves/{name}.csv", "loss")
-    test, _ = artifacts.read_arrays(Path("data/mnist/test.safetensors"), "images", "images")
-    mean, _ = latent.encode(vae, test["images"])
+            digest.update(value.numpy().tobytes())
+        curve = store.read_table(copy / f"reports/curves/{name}.csv", "loss")
+    test, _ = store.read_arrays(Path("data/mnist/test.safetensors"), "images", "images")
+    mean, _ = views.encode(vae, test["images"])
     images = torch.from_numpy(test["images"])[:, None] / 255
     with torch.inference_mode():
         error = objective.squared_error(images, vae.decode(torch.from_numpy(mean)))
     return {
-        "weights_sha256": weights.hexdigest(),
+        "weights_sha256": digest.hexdigest(),
         "final_training_loss": float(curve["loss"][-1]),
         "test_squared_error": float(error.mean()),
     }
@@ -72,7 +76,7 @@ def measure(name: str, precision: str, env: dict[str, str]) -> dict[str, object]
 def main() -> None:
     os.chdir(ROOT)
     found = {name: {kind: measure(name, *how) for kind, how in KINDS.items()} for name in MODELS}
-    artifacts.write_json(
+    store.write_json(
         Path("reports/reproducibility.json"),
         {
             "torch": torch.__version__,
@@ -89,4 +93,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    errors.run(main)
+    process.run(main)

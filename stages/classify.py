@@ -6,29 +6,33 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, classifier, device, metrics, params
+from mnist_vae import metrics, params
+from mnist_vae.files import store
+from mnist_vae.nets import classifier, devices
 
 
 def main() -> None:
-    device.tune_for_training()
-    settings, seed = params.load(("classifier", classifier.ClassifierParams), ("seed", params.Seed))
-    train, _ = artifacts.read_arrays(
+    devices.tune_for_training()
+    settings, seed = params.load(
+        ("classifier", classifier.ClassifierSettings), ("seed", params.Seed)
+    )
+    train, _ = store.read_arrays(
         Path("data/mnist/train.safetensors"),
         "images",
         "images uint8 N 28 28",
         "labels uint8<10 N",
         split="train",
     )
-    test, _ = artifacts.read_arrays(
+    test, _ = store.read_arrays(
         Path("data/mnist/test.safetensors"),
         "images",
         "images uint8 N 28 28",
         "labels uint8<10 N",
         split="test",
     )
-    where = device.pick()
-    images = device.to_device(train["images"], where)[:, None]
-    labels = device.to_device(train["labels"], where)
+    where = devices.pick()
+    images = devices.to_device(train["images"], where)[:, None]
+    labels = devices.to_device(train["labels"], where)
 
     network = classifier.Classifier()
     losses = classifier.train(network, settings, images, labels, seed=seed)
@@ -42,7 +46,7 @@ def main() -> None:
         "parameters": sum(p.numel() for p in network.parameters()),
     }
     classifier.save(Path("data/classifier.safetensors"), network, **found)
-    artifacts.write_json(Path("reports/classifier.json"), found)
+    store.write_json(Path("reports/classifier.json"), found)
 
 
 if __name__ == "__main__":

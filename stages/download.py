@@ -6,7 +6,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, mnist, params
+from mnist_vae import mnist, params
+from mnist_vae.files import store
 
 
 def main() -> None:
@@ -14,7 +15,7 @@ def main() -> None:
     source, splits = mnist.fetch(settings)
     for split, arrays in splits.items():
         path = Path(f"data/mnist/{split}.safetensors")
-        artifacts.write_arrays(path, "images", arrays, split=split)
+        store.write_arrays(path, "images", arrays, split=split)
         print(f"{path}: {len(arrays['labels'])} images from {source}")
 
 

@@ -9,7 +9,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, errors, figures, params
+from mnist_vae import figures, params, process
+from mnist_vae.files import store
 from mnist_vae.params import Digit
 
 SHOWN = {"start": int, "classes": tuple[Digit, Digit, Digit, Digit]}
@@ -17,12 +18,12 @@ METHOD = {"method": str, "perplexity": float}
 
 
 def main() -> None:
-    name = errors.argument("MODEL")
+    name = process.argument("MODEL")
     (settings,) = params.load(("figures", figures.FigureParams))
     encoded, decoded, laid = (
         Path(f"data/{kind}/{name}.safetensors") for kind in ("latents", "images", "maps")
     )
-    latents, about = artifacts.read_arrays(
+    latents, about = store.read_arrays(
         encoded,
         "latents",
         "mean float32 N D",
@@ -31,8 +32,8 @@ def main() -> None:
         model=name,
     )
     epochs = params.check(about.get("epochs"), int, f"{encoded}: epochs")
-    curve = artifacts.read_table(Path(f"reports/curves/{name}.csv"), "epoch", "loss", length=epochs)
-    images, shown = artifacts.read_arrays(
+    curve = store.read_table(Path(f"reports/curves/{name}.csv"), "epoch", "loss", length=epochs)
+    images, shown = store.read_arrays(
         decoded,
         "images of a model",
         "originals uint8 100 28 28",
@@ -46,7 +47,7 @@ def main() -> None:
         epochs=epochs,
     )
     size = len(latents["mean"])
-    maps, method = artifacts.read_arrays(
+    maps, method = store.read_arrays(
         laid,
         "maps",
         f"map float32 {size} 2",
@@ -65,7 +66,7 @@ def main() -> None:
     files = {stem: figures.png(figure, settings.dpi) for stem, figure in drawn}
     # All are drawn before the first is written: there are all figures or none.
     for stem, data in files.items():
-        artifacts.write_bytes(Path(f"reports/figures/{name}/{stem}.png"), data)
+        store.write_bytes(Path(f"reports/figures/{name}/{stem}.png"), data)
 
 
 if __name__ == "__main__":

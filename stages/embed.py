@@ -6,13 +6,15 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, errors, params, projection
+from mnist_vae import params, process
+from mnist_vae.files import store
+from mnist_vae.latents.maps import EmbedSettings, project
 
 
 def main() -> None:
-    name = errors.argument("MODEL")
-    settings, seed = params.load(("embed", projection.EmbedParams), ("seed", params.Seed))
-    latents, _ = artifacts.read_arrays(
+    name = process.argument("MODEL")
+    settings, seed = params.load(("embed", EmbedSettings), ("seed", params.Seed))
+    latents, _ = store.read_arrays(
         Path(f"data/latents/{name}.safetensors"),
         "latents",
         "mean float32 N D",
@@ -20,8 +22,8 @@ def main() -> None:
         "class_latents float32 10 D",
         model=name,
     )
-    maps, method = projection.project(latents["mean"], latents["class_latents"], settings, seed)
-    artifacts.write_arrays(
+    maps, method = project(latents["mean"], latents["class_latents"], settings, seed)
+    store.write_arrays(
         Path(f"data/maps/{name}.safetensors"),
         "maps",
         {**maps, "labels": latents["labels"]},

@@ -6,37 +6,40 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, device, errors, latent, model, params
+from mnist_vae import params, process
+from mnist_vae.files import store
+from mnist_vae.latents import views
+from mnist_vae.nets import devices, weights
 
 
 def main() -> None:
-    name = errors.argument("MODEL")
-    settings, seed = params.load(("encode", latent.EncodeParams), ("seed", params.Seed))
-    weights = Path(f"models/{name}.safetensors")
-    vae, _, about = model.load(weights, name)
-    epochs = params.check(about.get("epochs"), int, f"{weights}: epochs")
-    test, _ = artifacts.read_arrays(
+    name = process.argument("MODEL")
+    settings, seed = params.load(("encode", views.EncodeSettings), ("seed", params.Seed))
+    path = Path(f"models/{name}.safetensors")
+    vae, _, about = weights.load(path, name)
+    epochs = params.check(about.get("epochs"), int, f"{path}: epochs")
+    test, _ = store.read_arrays(
         Path("data/mnist/test.safetensors"),
         "images",
         "images uint8 N 28 28",
         "labels uint8<10 N",
         split="test",
     )
-    train, _ = artifacts.read_arrays(
+    train, _ = store.read_arrays(
         Path("data/mnist/train.safetensors"),
         "images",
         "images uint8 N 28 28",
         "labels uint8<10 N",
         split="train",
     )
-    vae.to(device.pick())
+    vae.to(devices.pick())
 
-    latents, images = latent.explore(vae, test["images"], test["labels"], settings, seed)
-    latents["train_mean"], _ = latent.encode(vae, train["images"])
+    latents, images = views.explore(vae, test["images"], test["labels"], settings, seed)
+    latents["train_mean"], _ = views.encode(vae, train["images"])
     latents["train_labels"] = train["labels"]
     facts = {"model": name, "epochs": epochs}
-    artifacts.write_arrays(Path(f"data/latents/{name}.safetensors"), "latents", latents, **facts)
-    artifacts.write_arrays(
+    store.write_arrays(Path(f"data/latents/{name}.safetensors"), "latents", latents, **facts)
+    store.write_arrays(
         Path(f"data/images/{name}.safetensors"),
         "images of a model",
         images,

@@ -6,20 +6,22 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, classifier, device, errors, evaluation, model, params
+from mnist_vae import evaluation, params, process
+from mnist_vae.files import store
+from mnist_vae.nets import classifier, devices, weights
 
 
 def main() -> None:
-    name = errors.argument("MODEL")
-    how, seed = params.load(("evaluate", evaluation.EvaluateParams), ("seed", params.Seed))
-    weights = Path(f"models/{name}.safetensors")
-    vae, settings, about = model.load(weights, name)
-    epochs = params.check(about.get("epochs"), int, f"{weights}: epochs")
-    trained_on = params.check(about.get("device"), str, f"{weights}: device")
+    name = process.argument("MODEL")
+    how, seed = params.load(("evaluate", evaluation.EvaluateSettings), ("seed", params.Seed))
+    path = Path(f"models/{name}.safetensors")
+    vae, settings, about = weights.load(path, name)
+    epochs = params.check(about.get("epochs"), int, f"{path}: epochs")
+    trained_on = params.check(about.get("device"), str, f"{path}: device")
     network, _ = classifier.load(Path("data/classifier.safetensors"))
     variational, dim = settings.kind == "vae", settings.latent_dim
     logvar = f"logvar float32 N {dim}"
-    latents, _ = artifacts.read_arrays(
+    latents, _ = store.read_arrays(
         Path(f"data/latents/{name}.safetensors"),
         "latents",
         f"mean float32 N {dim}",
@@ -31,19 +33,19 @@ def main() -> None:
         epochs=epochs,
     )
     size = len(latents["mean"])
-    maps, _ = artifacts.read_arrays(
+    maps, _ = store.read_arrays(
         Path(f"data/maps/{name}.safetensors"),
         "maps",
         f"map float32 {size} 2",
         f"pca float32 {size} 2",
         model=name,
     )
-    data, _ = artifacts.read_arrays(
+    data, _ = store.read_arrays(
         Path("data/mnist/test.safetensors"), "images", f"images uint8 {size} 28 28", split="test"
     )
     columns = ["epoch", "loss", "squared_error", *(["kl"] if variational else [])]
-    curve = artifacts.read_table(Path(f"reports/curves/{name}.csv"), *columns, length=epochs)
-    where = device.pick()
+    curve = store.read_table(Path(f"reports/curves/{name}.csv"), *columns, length=epochs)
+    where = devices.pick()
 
     measured = evaluation.measure(
         vae.to(where),
@@ -57,7 +59,7 @@ def main() -> None:
         seed,
     )
     measured["device"] = trained_on
-    artifacts.write_json(Path(f"reports/metrics/{name}.json"), measured)
+    store.write_json(Path(f"reports/metrics/{name}.json"), measured)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, figures, mnist, page, params, report
+from mnist_vae import figures, mnist, page, params, report
+from mnist_vae.files import store
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
@@ -19,12 +20,12 @@ def main() -> None:
         ("seed", params.Seed),
         ("figures.dpi", int),
     )
-    measured = {name: artifacts.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
+    measured = {name: store.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
     curves = {
-        name: artifacts.read_table(Path(f"reports/curves/{name}.csv"), "epoch", "loss")
+        name: store.read_table(Path(f"reports/curves/{name}.csv"), "epoch", "loss")
         for name in models
     }
-    classifier = artifacts.read_json(Path("reports/classifier.json"))
+    classifier = store.read_json(Path("reports/classifier.json"))
     plane = figures.png(figures.of_all_models(*report.points(measured)), dpi)
     sizes = {report.RATE_DISTORTION: report.png_size("the plane", plane)} | {
         path.relative_to("reports").as_posix(): report.png_size(str(path), path.read_bytes())
@@ -38,10 +39,10 @@ def main() -> None:
     }
     composed = report.compose(models, measured, sizes, classifier, settings, facts)
 
-    artifacts.write_bytes(Path("reports/rate_distortion.png"), plane)
-    artifacts.write_bytes(Path("reports/README.md"), page.markdown(composed).encode())
-    artifacts.write_bytes(Path("reports/index.html"), page.html_file(composed).encode())
-    artifacts.write_table(Path("reports/curves.csv"), report.long_table(curves))
+    store.write_bytes(Path("reports/rate_distortion.png"), plane)
+    store.write_bytes(Path("reports/README.md"), page.markdown(composed).encode())
+    store.write_bytes(Path("reports/index.html"), page.html_file(composed).encode())
+    store.write_table(Path("reports/curves.csv"), report.long_table(curves))
 
 
 if __name__ == "__main__":

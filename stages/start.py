@@ -11,6 +11,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from mnist_vae.errors import run
+from mnist_vae.process import run
 
 __all__ = ["run"]

@@ -6,35 +6,39 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import artifacts, device, errors, model, params, progress, training
+from mnist_vae import params, process
+from mnist_vae.files import store
+from mnist_vae.nets import devices, weights
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.train import loop, progress
 
 
 def main() -> None:
-    device.tune_for_training()
-    name = errors.argument("MODEL")
+    devices.tune_for_training()
+    name = process.argument("MODEL")
     settings, recipe, seed = params.load(
-        (f"models.{name}", model.ModelParams),
-        ("recipes.${recipe}", training.Recipe),
+        (f"models.{name}", ModelSettings),
+        ("recipes.${recipe}", loop.Recipe),
         ("seed", params.Seed),
     )
-    data, _ = artifacts.read_arrays(
+    data, _ = store.read_arrays(
         Path("data/mnist/train.safetensors"), "images", "images uint8 N 28 28", split="train"
     )
-    where = device.pick()
-    images = device.to_device(data["images"], where)[:, None]
+    where = devices.pick()
+    images = devices.to_device(data["images"], where)[:, None]
 
-    vae = model.build(settings)
+    vae = build(settings)
     seed = settings.pick_seed(seed)
-    kept = training.checkpoints_of(name, settings, recipe, images, seed)
-    epochs = training.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
+    kept = loop.checkpoints_of(name, settings, recipe, images, seed)
+    epochs = loop.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
     rows = []
     for epoch in progress.follow(epochs, recipe.epochs, len(images), name, len(kept.epochs)):
         rows.append({k: v for k, v in epoch._asdict().items() if v is not None})
         # Written as it grows, so that a running training can be watched.
-        artifacts.write_table(Path(f"reports/curves/{name}.csv"), rows)
-    precision = str(training.pick_dtype(recipe, where)).removeprefix("torch.")
-    about = {"epochs": recipe.epochs, "device": f"{device.describe(where)}, {precision}"}
-    model.save(Path(f"models/{name}.safetensors"), vae, name, settings, **about)
+        store.write_table(Path(f"reports/curves/{name}.csv"), rows)
+    precision = str(loop.pick_dtype(recipe, where)).removeprefix("torch.")
+    about = {"epochs": recipe.epochs, "device": f"{devices.describe(where)}, {precision}"}
+    weights.save(Path(f"models/{name}.safetensors"), vae, name, settings, **about)
     kept.clear()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from mnist_vae import artifacts
+from mnist_vae.files import store
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -67,7 +67,7 @@ def build(target: Path, models: Sequence[str], epochs: int) -> Path:
     for split in ("train", "test"):
         with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
             path = copy / "data" / "mnist" / f"{split}.safetensors"
-            artifacts.write_arrays(path, "images", dict(arrays), split=split)
+            store.write_arrays(path, "images", dict(arrays), split=split)
     # Take the small files for what the download stage wrote.
     done = run(copy, "dvc", "commit", "--force", "download")
     assert done.returncode == 0, done.stderr

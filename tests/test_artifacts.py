@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mnist_vae import artifacts
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
 
 DTYPES = "bool uint8 int8 uint16 int16 uint32 int32 uint64 int64 float16 float32 float64".split
 ARRAYS = {
@@ -64,8 +64,8 @@ def folder_of(path: Path) -> list[str]:
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 3), (2, 3, 4)])
 def test_arrays_come_back(path: Path, dtype: str, shape: tuple[int, ...]) -> None:
     array = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
-    artifacts.write_arrays(path, "latents", {"a": array})
-    found, about = artifacts.read_arrays(path, "latents")
+    store.write_arrays(path, "latents", {"a": array})
+    found, about = store.read_arrays(path, "latents")
     assert same(found, {"a": array})
     assert about == {}
 
@@ -82,8 +82,8 @@ def test_arrays_come_back(path: Path, dtype: str, shape: tuple[int, ...]) -> Non
     ids=["strided", "transposed", "broadcast", "big-endian", "special"],
 )
 def test_arrays_come_back_however_they_lie_in_memory(path: Path, array: np.ndarray) -> None:
-    artifacts.write_arrays(path, "latents", {"a": array})
-    found = artifacts.read_arrays(path, "latents")[0]["a"]
+    store.write_arrays(path, "latents", {"a": array})
+    found = store.read_arrays(path, "latents")[0]["a"]
     np.testing.assert_array_equal(found, array)
     assert found.flags.c_contiguous
     assert found.flags.writeable
@@ -105,17 +105,17 @@ def test_arrays_come_back_however_they_lie_in_memory(path: Path, array: np.ndarr
 def test_any_arrays_and_facts_come_back(
     scratch: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]
 ) -> None:
-    artifacts.write_arrays(scratch, "latents", arrays, **about)
-    found, facts = artifacts.read_arrays(scratch, "latents", **about)
+    store.write_arrays(scratch, "latents", arrays, **about)
+    found, facts = store.read_arrays(scratch, "latents", **about)
     assert same(found, arrays)
     assert facts == about
 
 
 def test_the_same_contents_are_the_same_bytes(path: Path) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS, model="vae16", epochs=7)
+    store.write_arrays(path, "latents", ARRAYS, model="vae16", epochs=7)
     first = path.read_bytes()
     turned = dict(reversed(ARRAYS.items()))
-    artifacts.write_arrays(path, "latents", turned, epochs=7, model="vae16")
+    store.write_arrays(path, "latents", turned, epochs=7, model="vae16")
     assert path.read_bytes() == first
 
 
@@ -131,10 +131,10 @@ def test_the_same_contents_are_the_same_bytes(path: Path) -> None:
 def test_a_file_of_something_else(
     path: Path, what: str, names: list[str], expected: dict[str, str], message: str
 ) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS, model="vae16")
-    assert artifacts.read_arrays(path, "latents", "mean", "labels", model="vae16")
+    store.write_arrays(path, "latents", ARRAYS, model="vae16")
+    assert store.read_arrays(path, "latents", "mean", "labels", model="vae16")
     with pytest.raises(InputError) as error:
-        artifacts.read_arrays(path, what, *names, **expected)
+        store.read_arrays(path, what, *names, **expected)
     assert str(error.value) == f"{path}: {message}; delete it and run `dvc repro`"
 
 
@@ -145,14 +145,14 @@ def unharmed_or_refused(path: Path, content: bytes) -> bool:
     """Whether a file with this content is refused, or gives the arrays that were written."""
     path.write_bytes(content)
     try:
-        found, about = artifacts.read_arrays(path, "latents")
+        found, about = store.read_arrays(path, "latents")
     except InputError as error:
         return str(error).startswith(f"{path}: ")
     return same(found, ARRAYS) and about == {"model": "vae16"}
 
 
 def test_one_bit_changed_anywhere(path: Path) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS, model="vae16")
+    store.write_arrays(path, "latents", ARRAYS, model="vae16")
     content = path.read_bytes()
     for place in range(len(content)):
         damaged = bytearray(content)
@@ -162,30 +162,30 @@ def test_one_bit_changed_anywhere(path: Path) -> None:
 
 @pytest.mark.parametrize("byte", [b"", b"9", b'"'], ids=["lost", "digit", "quote"])
 def test_one_byte_lost_or_replaced_anywhere(path: Path, byte: bytes) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS, model="vae16")
+    store.write_arrays(path, "latents", ARRAYS, model="vae16")
     content = path.read_bytes()
     for place in range(len(content)):
         assert unharmed_or_refused(path, content[:place] + byte + content[place + 1 :]), place
 
 
 def test_cut_off_anywhere(path: Path) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS, model="vae16")
+    store.write_arrays(path, "latents", ARRAYS, model="vae16")
     content = path.read_bytes()
     for size in [*range(0, len(content), 7), len(content) - 1]:
         path.write_bytes(content[:size])
         with pytest.raises(InputError, match="damaged"):
-            artifacts.read_arrays(path, "latents")
+            store.read_arrays(path, "latents")
 
 
 def test_every_byte_of_the_data_matters(path: Path) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS)
+    store.write_arrays(path, "latents", ARRAYS)
     content = path.read_bytes()
     for place in range(1, 1 + sum(array.nbytes for array in ARRAYS.values())):
         damaged = bytearray(content)
         damaged[-place] ^= 1
         path.write_bytes(damaged)
         with pytest.raises(InputError, match="do not match their digest"):
-            artifacts.read_arrays(path, "latents")
+            store.read_arrays(path, "latents")
 
 
 @pytest.mark.parametrize(
@@ -200,12 +200,12 @@ def test_every_byte_of_the_data_matters(path: Path) -> None:
     ],
 )
 def test_a_header_changed_without_a_sign(path: Path, old: bytes, new: bytes) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS, model="vae16")
+    store.write_arrays(path, "latents", ARRAYS, model="vae16")
     content = path.read_bytes()
     assert content.count(old) == 1
     path.write_bytes(content.replace(old, new))
     with pytest.raises(InputError, match="do not match their digest"):
-        artifacts.read_arrays(path, "latents")
+        store.read_arrays(path, "latents")
 
 
 def safetensors_of(header: Any, body: bytes = b"") -> bytes:
@@ -255,9 +255,9 @@ LYING: list[tuple[str, bytes]] = [
     "content", [c for _, c in LYING], ids=[name.replace(" ", "_") for name, _ in LYING]
 )
 def test_a_header_that_lies(path: Path, content: bytes) -> None:
-    artifacts.write_bytes(path, content)
+    store.write_bytes(path, content)
     with pytest.raises(InputError, match="damaged"):
-        artifacts.read_arrays(path, "latents")
+        store.read_arrays(path, "latents")
 
 
 # --- What arrays must be --------------------------------------------------------------------------
@@ -280,8 +280,8 @@ PAIR = ("x float32 N", "y int64 N")
     ],
 )
 def test_arrays_that_are_what_they_must_be(path: Path, wanted: Any, more: dict[str, Any]) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS | more)
-    assert same(artifacts.read_arrays(path, "latents", *wanted)[0], ARRAYS | more)
+    store.write_arrays(path, "latents", ARRAYS | more)
+    assert same(store.read_arrays(path, "latents", *wanted)[0], ARRAYS | more)
 
 
 @pytest.mark.parametrize(
@@ -312,9 +312,9 @@ def test_arrays_that_are_what_they_must_be(path: Path, wanted: Any, more: dict[s
 def test_arrays_that_are_not(
     path: Path, wanted: Any, changed: dict[str, np.ndarray], message: str
 ) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS | changed)
+    store.write_arrays(path, "latents", ARRAYS | changed)
     with pytest.raises(InputError) as error:
-        artifacts.read_arrays(path, "latents", *wanted)
+        store.read_arrays(path, "latents", *wanted)
     assert str(error.value).startswith(f"{path}: {message}")
 
 
@@ -325,8 +325,8 @@ def test_arrays_that_are_not(
     "error", [RuntimeError("half-way"), KeyboardInterrupt(), OSError(28, "No space left")]
 )
 def test_a_failure_half_way_leaves_the_old_file(path: Path, error: BaseException) -> None:
-    artifacts.write_bytes(path, b"old")
-    with pytest.raises(type(error)), artifacts.replacing(path) as part:  # noqa: PT012
+    store.write_bytes(path, b"old")
+    with pytest.raises(type(error)), store.replacing(path) as part:  # noqa: PT012
         part.write_bytes(b"half")
         raise error
     assert path.read_bytes() == b"old"
@@ -334,30 +334,30 @@ def test_a_failure_half_way_leaves_the_old_file(path: Path, error: BaseException
 
 
 def test_success_replaces_the_file_and_what_a_killed_process_left(path: Path) -> None:
-    artifacts.write_bytes(path, b"old")
-    with artifacts.replacing(path) as part:
+    store.write_bytes(path, b"old")
+    with store.replacing(path) as part:
         part.write_bytes(b"a long left-over")
         left = part.name
     (path.parent / left).write_bytes(b"a long left-over")
-    artifacts.write_bytes(path, b"new")
+    store.write_bytes(path, b"new")
     assert path.read_bytes() == b"new"
     assert folder_of(path) == [path.name]
 
 
 def test_readers_see_the_old_file_until_the_new_one_is_whole(path: Path) -> None:
-    artifacts.write_bytes(path, b"old")
-    with artifacts.replacing(path) as part:
+    store.write_bytes(path, b"old")
+    with store.replacing(path) as part:
         part.write_bytes(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
 
 
 def test_arrays_that_cannot_be_kept_leave_the_old_file(path: Path) -> None:
-    artifacts.write_arrays(path, "latents", ARRAYS)
+    store.write_arrays(path, "latents", ARRAYS)
     old = path.read_bytes()
     for wrong in (np.array(["text"]), np.array([None])):
         with pytest.raises(Exception, match="dtype"):
-            artifacts.write_arrays(path, "latents", {"a": wrong})
+            store.write_arrays(path, "latents", {"a": wrong})
     assert path.read_bytes() == old
     assert folder_of(path) == [path.name]
 
@@ -365,10 +365,10 @@ def test_arrays_that_cannot_be_kept_leave_the_old_file(path: Path) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        "artifacts.write_bytes(path, bytes(100_000))",
-        "artifacts.write_arrays(path, 'latents', {'a': np.ones(10**5)})",
-        "artifacts.write_json(path, {'a': 'b' * 10**5})",
-        "artifacts.write_table(path, [{'a': 0.1}] * 10**5)",
+        "store.write_bytes(path, bytes(100_000))",
+        "store.write_arrays(path, 'latents', {'a': np.ones(10**5)})",
+        "store.write_json(path, {'a': 'b' * 10**5})",
+        "store.write_table(path, [{'a': 0.1}] * 10**5)",
     ],
 )
 def test_a_disk_that_takes_no_more(tmp_path: Path, write: str) -> None:
@@ -379,11 +379,12 @@ def test_a_disk_that_takes_no_more(tmp_path: Path, write: str) -> None:
 import resource, signal
 from pathlib import Path
 import numpy as np
-from mnist_vae import artifacts, errors
+from mnist_vae.files import store
+from mnist_vae import process
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 path = Path({str(path)!r})
-errors.run(lambda: {write})
+process.run(lambda: {write})
 """
     ended = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
@@ -397,14 +398,14 @@ errors.run(lambda: {write})
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OSError, match="file") as error:
-        artifacts.write_bytes(tmp_path / "file" / "out", b"new")
+        store.write_bytes(tmp_path / "file" / "out", b"new")
     assert error.value.filename
 
 
 def test_a_target_that_is_a_folder(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with pytest.raises(IsADirectoryError) as error:
-        artifacts.write_bytes(tmp_path / "out", b"new")
+        store.write_bytes(tmp_path / "out", b"new")
     assert error.value.filename == str(tmp_path / "out")
     assert folder_of(tmp_path / "out") == ["out"]
 
@@ -415,7 +416,7 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(PermissionError) as error:
-            artifacts.write_bytes(tmp_path / "out", b"new")
+            store.write_bytes(tmp_path / "out", b"new")
     finally:
         tmp_path.chmod(0o700)
     assert error.value.filename == str(tmp_path / "out")
@@ -425,9 +426,9 @@ def test_a_folder_without_permission(tmp_path: Path) -> None:
 # --- Files that are not there ---------------------------------------------------------------------
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    "arrays": lambda path: artifacts.read_arrays(path, "latents"),
-    "json": artifacts.read_json,
-    "table": lambda path: artifacts.read_table(path, "loss"),
+    "arrays": lambda path: store.read_arrays(path, "latents"),
+    "json": store.read_json,
+    "table": lambda path: store.read_table(path, "loss"),
 }
 
 
@@ -472,20 +473,20 @@ class TestFileThatIsNoFile:
 
 @given(st.dictionaries(texts, numbers | texts | st.dictionaries(texts, numbers, max_size=3)))
 def test_json_comes_back(scratch: Path, value: dict[str, Any]) -> None:
-    artifacts.write_json(scratch, value)
-    assert artifacts.read_json(scratch) == value
+    store.write_json(scratch, value)
+    assert store.read_json(scratch) == value
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_json_has_no_such_number(tmp_path: Path, number: float) -> None:
     path = tmp_path / "metrics.json"
-    artifacts.write_json(path, {"loss": 1.5})
+    store.write_json(path, {"loss": 1.5})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        artifacts.write_json(path, {"loss": number})
-    assert artifacts.read_json(path) == {"loss": 1.5}
+        store.write_json(path, {"loss": number})
+    assert store.read_json(path) == {"loss": 1.5}
     path.write_text(json.dumps({"loss": number}))
     with pytest.raises(InputError, match="not valid JSON"):
-        artifacts.read_json(path)
+        store.read_json(path)
 
 
 @pytest.mark.parametrize(
@@ -505,7 +506,7 @@ def test_json_has_no_such_number(tmp_path: Path, number: float) -> None:
 def test_json_of_another_kind(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "metrics.json").write_text(text)
     with pytest.raises(InputError, match=message):
-        artifacts.read_json(tmp_path / "metrics.json")
+        store.read_json(tmp_path / "metrics.json")
 
 
 # --- Tables ---------------------------------------------------------------------------------------
@@ -515,14 +516,14 @@ def test_json_of_another_kind(tmp_path: Path, text: str, message: str) -> None:
     st.lists(st.fixed_dictionaries({"epoch": st.integers(1, 2**53), "loss": numbers}), min_size=1)
 )
 def test_a_table_comes_back(scratch: Path, rows: list[dict[str, float]]) -> None:
-    artifacts.write_table(scratch, rows)
-    for name, column in artifacts.read_table(scratch, "loss", "epoch").items():
+    store.write_table(scratch, rows)
+    for name, column in store.read_table(scratch, "loss", "epoch").items():
         assert column.dtype == np.float64
         assert column.tolist() == [float(row[name]) for row in rows]
 
 
 def test_a_table_is_plain_csv(tmp_path: Path) -> None:
-    artifacts.write_table(tmp_path / "curve.csv", [{"epoch": 1, "loss": 0.1}])
+    store.write_table(tmp_path / "curve.csv", [{"epoch": 1, "loss": 0.1}])
     assert (tmp_path / "curve.csv").read_bytes() == b"epoch,loss\n1,0.1\n"
 
 
@@ -545,4 +546,4 @@ def test_a_table_is_plain_csv(tmp_path: Path) -> None:
 def test_a_table_of_another_kind(tmp_path: Path, text: str) -> None:
     (tmp_path / "curve.csv").write_text(text)
     with pytest.raises(InputError, match="must"):
-        artifacts.read_table(tmp_path / "curve.csv", "loss")
+        store.read_table(tmp_path / "curve.csv", "loss")

@@ -13,12 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_vae.checkpoint import Checkpoints
-from mnist_vae.model import VAE, ModelParams, build
-from mnist_vae.training import Epoch, Recipe, checkpoints_of, train
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.nets.vae import VAE
+from mnist_vae.train.checkpoint import Checkpoints
+from mnist_vae.train.loop import Epoch, Recipe, checkpoints_of, train
 
-SETTINGS = ModelParams(kind="vae", latent_dim=4, kl_weight=0.001)
-PLAIN = ModelParams(kind="ae", latent_dim=4)
+SETTINGS = ModelSettings(kind="vae", latent_dim=4, kl_weight=0.001)
+PLAIN = ModelSettings(kind="ae", latent_dim=4)
 EPOCHS = 5
 
 
@@ -40,7 +41,7 @@ def run(
     images: np.ndarray,
     how: Recipe,
     stop: int | None = None,
-    settings: ModelParams = SETTINGS,
+    settings: ModelSettings = SETTINGS,
 ) -> tuple[VAE, list[Epoch]]:
     """Train, or go on; up to ``stop`` epochs, as if killed then."""
     pixels = torch.from_numpy(images.copy())[:, None]
@@ -60,7 +61,7 @@ def run(
 )
 @pytest.mark.parametrize("stop", [1, 3, EPOCHS - 1])
 def test_a_resumed_training_ends_bit_for_bit_the_same(
-    blobs: np.ndarray, tmp_path: Path, how: Recipe, settings: ModelParams, stop: int
+    blobs: np.ndarray, tmp_path: Path, how: Recipe, settings: ModelSettings, stop: int
 ) -> None:
     whole, epochs = run(tmp_path / "whole", blobs, how, settings=settings)
     run(tmp_path / "cut", blobs, how, stop, settings)
@@ -128,7 +129,7 @@ SAVING = """
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from mnist_vae.checkpoint import Checkpoints
+from mnist_vae.train.checkpoint import Checkpoints
 
 kept = Checkpoints(Path(sys.argv[1]), "m", {})
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills who writes beyond the limit

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_vae import artifacts, classifier, params
-from mnist_vae.classifier import Classifier, ClassifierParams
+from mnist_vae import params
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
+from mnist_vae.nets import classifier
+from mnist_vae.nets.classifier import Classifier, ClassifierSettings
 
 DATA = Path(__file__).parent / "data"
-SETTINGS = ClassifierParams(epochs=12, batch_size=50, learning_rate=0.003)
+SETTINGS = ClassifierSettings(epochs=12, batch_size=50, learning_rate=0.003)
 
 
 def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +26,7 @@ def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
         return arrays["images"], arrays["labels"]
 
 
-def train(settings: ClassifierParams = SETTINGS, seed: int = 0) -> tuple[Classifier, list[float]]:
+def train(settings: ClassifierSettings = SETTINGS, seed: int = 0) -> tuple[Classifier, list[float]]:
     images, labels = (torch.from_numpy(array) for array in digits("train"))
     network = Classifier()
     images = images[:, None]
@@ -124,7 +126,7 @@ def test_another_networks_file_is_refused(
 ) -> None:
     path = tmp_path / "classifier.safetensors"
     weights = {key: value.numpy() for key, value in network.state_dict().items()}
-    artifacts.write_arrays(path, what, weights)
+    store.write_arrays(path, what, weights)
     with pytest.raises(InputError) as error:
         classifier.load(path)
     assert str(error.value).startswith(f"{path}: {message}")
@@ -137,7 +139,7 @@ VALID = {"epochs": 5, "batch_size": 128, "learning_rate": 0.004}
 
 @pytest.mark.parametrize("change", [{}, {"epochs": 1, "batch_size": 60_000, "learning_rate": 1}])
 def test_settings(change: dict[str, Any]) -> None:
-    found = params.check(VALID | change, ClassifierParams, "classifier")
+    found = params.check(VALID | change, ClassifierSettings, "classifier")
     assert dataclasses.asdict(found) == VALID | change
 
 
@@ -151,5 +153,5 @@ def test_settings(change: dict[str, Any]) -> None:
 )
 def test_settings_out_of_range(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        params.check(VALID | change, ClassifierParams, "classifier")
+        params.check(VALID | change, ClassifierSettings, "classifier")
     assert str(error.value) == message

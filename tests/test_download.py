@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_vae import artifacts, mnist
+from mnist_vae import mnist
+from mnist_vae.files import store
 
 STAGE = Path(__file__).parents[1] / "stages" / "download.py"
 
@@ -62,7 +63,7 @@ def test_it_writes_both_splits(
     )
     for split, prefix in (("train", "train"), ("test", "t10k")):
         path = tmp_path / f"data/mnist/{split}.safetensors"
-        found, about = artifacts.read_arrays(path, "images", "images", "labels", split=split)
+        found, about = store.read_arrays(path, "images", "images", "labels", split=split)
         assert about == {"split": split}
         np.testing.assert_array_equal(found["images"], arrays[f"{prefix}-images-idx3-ubyte"])
         np.testing.assert_array_equal(found["labels"], arrays[f"{prefix}-labels-idx1-ubyte"])

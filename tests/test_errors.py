@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mnist_vae import errors
+from mnist_vae import process
 from mnist_vae.errors import InputError
 
 LESS = "; when training, a smaller batch_size needs less"
@@ -155,7 +155,7 @@ def test_a_closed_pipe_does_not_hide_the_error() -> None:
 @pytest.mark.parametrize("name", ["vae16", "a", "7", "my_model-2", "A" * 100])
 def test_argument_takes_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", name])
-    assert errors.argument("MODEL") == name
+    assert process.argument("MODEL") == name
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_argument_takes_names(monkeypatch: pytest.MonkeyPatch, name: str) -> Non
 def test_argument_refuses_what_is_no_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", name])
     with pytest.raises(InputError, match="must be letters, digits"):
-        errors.argument("MODEL")
+        process.argument("MODEL")
 
 
 @pytest.mark.parametrize("given", [[], ["a", "b"]])
 def test_argument_is_exactly_one(monkeypatch: pytest.MonkeyPatch, given: list[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["train.py", *given])
     with pytest.raises(InputError, match=f"takes one argument, MODEL; found {len(given)}"):
-        errors.argument("MODEL")
+        process.argument("MODEL")

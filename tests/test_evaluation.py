@@ -12,21 +12,23 @@ import pytest
 import torch
 from scipy.special import logsumexp
 
-from mnist_vae import evaluation, latent, metrics, params
-from mnist_vae.artifacts import Arrays
-from mnist_vae.classifier import Classifier
+from mnist_vae import evaluation, metrics, params
 from mnist_vae.errors import InputError
-from mnist_vae.evaluation import EvaluateParams
-from mnist_vae.model import VAE, ModelParams
+from mnist_vae.evaluation import EvaluateSettings
+from mnist_vae.files.store import Arrays
+from mnist_vae.latents import views
+from mnist_vae.nets.classifier import Classifier
+from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.vae import VAE
 
 Likelihood = Literal["fixed", "gaussian", "bernoulli"]
-HOW = EvaluateParams(samples=3, images=40)
+HOW = EvaluateSettings(samples=3, images=40)
 LABELS = np.random.default_rng(1).permutation(np.arange(256) % 10).astype(np.uint8)
 KL_WEIGHT = 40.0  # a Gaussian of variance 20: an untrained posterior is about as wide as the exact
 
 
-def states(likelihood: Likelihood, dim: int = 3, kl_weight: float = KL_WEIGHT) -> ModelParams:
-    return ModelParams(kind="vae", latent_dim=dim, likelihood=likelihood, kl_weight=kl_weight)
+def states(likelihood: Likelihood, dim: int = 3, kl_weight: float = KL_WEIGHT) -> ModelSettings:
+    return ModelSettings(kind="vae", latent_dim=dim, likelihood=likelihood, kl_weight=kl_weight)
 
 
 def make_model(dim: int = 3, *, variational: bool = True) -> VAE:
@@ -40,7 +42,7 @@ def make_model(dim: int = 3, *, variational: bool = True) -> VAE:
 
 
 def encoded(network: VAE, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    mean, logvar = latent.encode(network, images)
+    mean, logvar = views.encode(network, images)
     assert logvar is not None
     return mean, logvar
 
@@ -63,12 +65,12 @@ def rng() -> np.random.Generator:
 
 def measure(
     network: VAE,
-    settings: ModelParams,
+    settings: ModelSettings,
     images: np.ndarray,
-    how: EvaluateParams = HOW,
+    how: EvaluateSettings = HOW,
     seed: int = 0,
 ) -> dict[str, Any]:
-    mean, logvar = latent.encode(network, images)
+    mean, logvar = views.encode(network, images)
     latents = {"mean": mean, "labels": LABELS, "train_mean": mean, "train_labels": LABELS}
     curve = {"epoch": [1, 2], "loss": [90, 60], "squared_error": [80, 50]}
     if logvar is not None:
@@ -122,7 +124,7 @@ def test_the_elbo_of_fixed_is_the_objective_in_other_units(
     pixels: np.ndarray, images: np.ndarray
 ) -> None:
     """-ELBO = (SSE + w·KL) / w + 784/2 · ln(2π · w/2), for the same noise."""
-    network, weight, size = make_model(), 0.25, latent.BATCH
+    network, weight, size = make_model(), 0.25, views.BATCH
     mean, logvar = encoded(network, images[:size])
     noise = torch.from_numpy(np.random.default_rng(3).standard_normal((size, 3))).float()
     real = torch.from_numpy(pixels[:size])[:, None]
@@ -200,13 +202,13 @@ def test_draws_are_from_the_posterior_of_each_image(
 ) -> None:
     """With no width the draw is the mean, and its error that of the reconstruction."""
     network = make_model()
-    monkeypatch.setattr(latent, "BATCH", batch)
+    monkeypatch.setattr(views, "BATCH", batch)
     mean, _ = encoded(network, images)
     narrow = np.full_like(mean, -40)
     draws = evaluation.draw(
         network, states("fixed"), pixels, mean, narrow, 2, np.random.default_rng(0)
     )
-    expected = metrics.squared_error(pixels, latent.decode(network, mean))
+    expected = metrics.squared_error(pixels, views.decode(network, mean))
     np.testing.assert_allclose(draws.score, np.stack([expected] * 2, 1), rtol=1e-5)
     # -log q is -ln of the width: 20 nats less for each of three dimensions.
     assert draws.log_ratio.mean() == pytest.approx(
@@ -306,7 +308,7 @@ OF_VAE: dict[str, set[str]] = COMMON | {
 @pytest.mark.parametrize(
     ("settings", "sections"),
     [
-        (ModelParams(kind="ae", latent_dim=3), COMMON),
+        (ModelSettings(kind="ae", latent_dim=3), COMMON),
         (states("fixed"), OF_VAE | {"likelihood": TERMS | {"variance", "calibrated"}}),
         (states("gaussian"), OF_VAE),
         (states("bernoulli"), OF_VAE | {"likelihood": TERMS, "audit": {"beta", "ratio"}}),
@@ -314,7 +316,7 @@ OF_VAE: dict[str, set[str]] = COMMON | {
     ids=["ae", "fixed", "gaussian", "bernoulli"],
 )
 def test_what_a_model_is_measured_by(
-    images: np.ndarray, settings: ModelParams, sections: dict[str, set[str]]
+    images: np.ndarray, settings: ModelSettings, sections: dict[str, set[str]]
 ) -> None:
     network = make_model(variational=settings.kind == "vae")
     found = measure(network, settings, images)
@@ -328,7 +330,7 @@ def test_the_numbers_are_those_of_the_metrics(images: np.ndarray, pixels: np.nda
     network = make_model()
     found = measure(network, states("gaussian"), images)
     mean, logvar = encoded(network, images)
-    errors = metrics.squared_error(pixels, latent.decode(network, mean))
+    errors = metrics.squared_error(pixels, views.decode(network, mean))
     assert found["distortion"]["squared_error"] == pytest.approx(errors.mean())
     assert found["rate"]["kl"] == pytest.approx(metrics.rate(mean, logvar).sum())
     assert found["rate"]["kl"] == pytest.approx(sum(found["rate"]["per_dimension"]))
@@ -364,12 +366,14 @@ def test_the_likelihood_is_of_images_spread_over_the_test_set(
 ) -> None:
     given = []
 
-    def likelihood(vae: VAE, settings: ModelParams, pixels: np.ndarray, *_: Any) -> dict[str, Any]:
+    def likelihood(
+        vae: VAE, settings: ModelSettings, pixels: np.ndarray, *_: Any
+    ) -> dict[str, Any]:
         given.append(pixels)
         return {}
 
     monkeypatch.setattr(evaluation, "likelihood", likelihood)
-    measure(make_model(), states("fixed"), images, EvaluateParams(samples=1, images=asked))
+    measure(make_model(), states("fixed"), images, EvaluateSettings(samples=1, images=asked))
     np.testing.assert_array_equal(given[0], images[list(chosen)] / np.float32(255))
 
 
@@ -378,7 +382,7 @@ def test_the_likelihood_is_of_images_spread_over_the_test_set(
 
 @pytest.mark.parametrize("valid", [{"samples": 1, "images": 2}, {"samples": 50, "images": 10_000}])
 def test_settings(valid: dict[str, int]) -> None:
-    found = params.check(valid, EvaluateParams, "evaluate")
+    found = params.check(valid, EvaluateSettings, "evaluate")
     assert dataclasses.asdict(found) == valid
 
 
@@ -392,5 +396,5 @@ def test_settings(valid: dict[str, int]) -> None:
 )
 def test_settings_out_of_range(change: dict[str, int], message: str) -> None:
     with pytest.raises(InputError) as error:
-        params.check({"samples": 50, "images": 1000} | change, EvaluateParams, "evaluate")
+        params.check({"samples": 50, "images": 1000} | change, EvaluateSettings, "evaluate")
     assert str(error.value) == message

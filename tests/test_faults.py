@@ -30,7 +30,8 @@ import yaml
 from safetensors import safe_open
 from test_pipeline import outs
 
-from mnist_vae import artifacts, mnist
+from mnist_vae import mnist
+from mnist_vae.files import store
 
 ROOT = Path(__file__).resolve().parent.parent
 MODEL, OTHER = "vae2", "ae2"
@@ -86,15 +87,9 @@ def serve() -> None:
     import sklearn.metrics
     import sklearn.neighbors  # noqa: F401
 
-    from mnist_vae import (  # noqa: F401
-        evaluation,
-        figures,
-        page,
-        progress,
-        projection,
-        report,
-        training,
-    )
+    from mnist_vae import evaluation, figures, page, report  # noqa: F401
+    from mnist_vae.latents import maps  # noqa: F401
+    from mnist_vae.train import loop, progress  # noqa: F401
 
     for line in sys.stdin:
         case = json.loads(line)
@@ -210,7 +205,7 @@ def project(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in ("train", "test"):
         with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
             path = folder / f"data/mnist/{split}.safetensors"
-            artifacts.write_arrays(path, "images", dict(arrays), split=split)
+            store.write_arrays(path, "images", dict(arrays), split=split)
     for stage, model in itertools.product(STAGES, (MODEL, OTHER)):
         if stage not in ("download", "report"):
             done = host.run(folder, stage, model=model)
@@ -398,10 +393,10 @@ def test_what_a_whole_file_lacks_is_named(
     with restored(path):
         with safe_open(path, framework="numpy") as opened:
             what = json.loads(json.loads(opened.metadata()["mnist_vae"])[0])["what"]
-        held = artifacts.read_arrays(path, what)
+        held = store.read_arrays(path, what)
         assert any(lacking in part for part in held)
         arrays, about = ({k: v for k, v in part.items() if k != lacking} for part in held)
-        artifacts.write_arrays(path, what, arrays, **about)
+        store.write_arrays(path, what, arrays, **about)
         before = identities(project)
         ended = host.run(project, stage)
         assert identities(project) == before
@@ -561,7 +556,7 @@ def test_a_file_in_the_place_of_a_folder(
 @linux
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_nobody_can_write(unbuffered: str) -> None:
-    script = "from mnist_vae import errors; errors.run(lambda: print('epoch 1'))"
+    script = "from mnist_vae import errors; process.run(lambda: print('epoch 1'))"
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
             [sys.executable, "-c", script],
@@ -645,9 +640,9 @@ def many_images(project: Path) -> Iterator[None]:
         restored(path),
         params(project, recipes__fast__batch_size=20_000, classifier__batch_size=20_000),
     ):
-        arrays, about = artifacts.read_arrays(path, "images")
+        arrays, about = store.read_arrays(path, "images")
         many = {name: np.concatenate([array] * 50) for name, array in arrays.items()}
-        artifacts.write_arrays(path, "images", many, **about)
+        store.write_arrays(path, "images", many, **about)
         yield
 
 
@@ -708,13 +703,13 @@ def test_a_stopped_training_says_so_and_goes_on(
         # The curve grows while a model trains; from the checkpoints the next run goes on.
         assert {path.parent.name for path in changed} == {"curves", "checkpoints"}
         assert not list(project.rglob("*.part"))
-        assert len(artifacts.read_table(curve, "loss")["loss"]) < 12
+        assert len(store.read_table(curve, "loss")["loss"]) < 12
 
         ended = host.run(project, "train")
         assert (ended.code, ended.err) == (0, "")
         assert "going on after epoch" in ended.out
-        artifacts.read_arrays(weights, "weights", epochs=12)
-        assert len(artifacts.read_table(curve, "loss", length=12)["loss"]) == 12
+        store.read_arrays(weights, "weights", epochs=12)
+        assert len(store.read_table(curve, "loss", length=12)["loss"]) == 12
         assert outputs(project) == list(before)
 
 
@@ -800,7 +795,7 @@ def test_two_runs_at_once_leave_whole_results(tracked: Path) -> None:
     for stderr, code in ends:
         assert "Traceback" not in stderr
         assert code == 0 or re.search("ERROR: .*(is busy|Unable to acquire lock)", stderr), stderr
-    artifacts.read_arrays(tracked / MAPS, "maps", perplexity=20)
+    store.read_arrays(tracked / MAPS, "maps", perplexity=20)
     assert not list(tracked.rglob("*.part"))
 
 

@@ -15,8 +15,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mnist_vae import artifacts, figures, params
+from mnist_vae import figures, params
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
 
 ROOT = Path(__file__).parents[1]
 TAB10 = [
@@ -462,10 +463,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     given = known()
     epoch, loss = given["curve"].values()
     rows = [{"epoch": int(e), "loss": value} for e, value in zip(epoch, loss, strict=True)]
-    artifacts.write_table(Path("reports/curves/vae.csv"), rows)
+    store.write_table(Path("reports/curves/vae.csv"), rows)
     for folder, what in (("latents", "latents"), ("images", "images of a model"), ("maps", "maps")):
         path = Path(f"data/{folder}/vae.safetensors")
-        artifacts.write_arrays(path, what, given[folder], **given["facts"])
+        store.write_arrays(path, what, given[folder], **given["facts"])
     return tmp_path
 
 

@@ -36,21 +36,17 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from test_mnist import FILES, GOOD, idx, pin
 
-from mnist_vae import (
-    artifacts,
-    classifier,
-    device,
-    evaluation,
-    figures,
-    latent,
-    mnist,
-    model,
-    params,
-    projection,
-    training,
-)
+from mnist_vae import evaluation, figures, mnist, params
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
+from mnist_vae.latents import maps, views
+from mnist_vae.nets import classifier, devices, weights
+from mnist_vae.nets.initialize import initialize
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.nets.weights import load as load_weights
+from mnist_vae.nets.weights import save as save_weights
 from mnist_vae.params import Range
+from mnist_vae.train import loop
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -202,7 +198,7 @@ class Shown(dict[str, np.ndarray]):
 
 
 @st.composite
-def altered_arrays(draw: st.DrawFn, arrays: artifacts.Arrays) -> Shown:
+def altered_arrays(draw: st.DrawFn, arrays: store.Arrays) -> Shown:
     """Arrays of which one or two have another type, shape or value, or are lost or renamed."""
     arrays = Shown(arrays)
     for _ in range(draw(st.integers(0, 2))):
@@ -294,12 +290,12 @@ class Optics:
 KINDS = [bool, int, float, str, Literal["a", "vae"], int | None, tuple[float, ...], dict[str, int]]
 WANTED = {
     "seed": params.Seed,
-    "models": dict[str, model.ModelParams],
-    "recipes.${recipe}": training.Recipe,
-    "encode": latent.EncodeParams,
-    "embed": projection.EmbedParams,
-    "classifier": classifier.ClassifierParams,
-    "evaluate": evaluation.EvaluateParams,
+    "models": dict[str, ModelSettings],
+    "recipes.${recipe}": loop.Recipe,
+    "encode": views.EncodeSettings,
+    "embed": maps.EmbedSettings,
+    "classifier": classifier.ClassifierSettings,
+    "evaluate": evaluation.EvaluateSettings,
     "data": mnist.DataParams,
     "figures": figures.FigureParams,
 }
@@ -374,7 +370,7 @@ def safetensors_of(header: Any, body: bytes = b"") -> bytes:
     return struct.pack("<Q", len(text)) + text + body
 
 
-def arrays_of(header: Any, body: bytes) -> artifacts.Arrays | None:
+def arrays_of(header: Any, body: bytes) -> store.Arrays | None:
     """What a header makes of the body, if it makes sense."""
     try:
         return {
@@ -387,7 +383,7 @@ def arrays_of(header: Any, body: bytes) -> artifacts.Arrays | None:
         return None
 
 
-def digest(note: str, arrays: artifacts.Arrays) -> str:
+def digest(note: str, arrays: store.Arrays) -> str:
     """The digest that a file of this project carries, by its definition."""
     found = hashlib.sha256(note.encode())
     for name, array in arrays.items():
@@ -396,7 +392,7 @@ def digest(note: str, arrays: artifacts.Arrays) -> str:
 
 
 @st.composite
-def array_files(draw: st.DrawFn) -> tuple[bytes, artifacts.Arrays | None]:
+def array_files(draw: st.DrawFn) -> tuple[bytes, store.Arrays | None]:
     """A file altered at one level, its digest made to fit, and the arrays in it if it has any."""
     level = draw(st.sampled_from(["header", "body", "note", "seal", "bytes"]))
     header = draw(altered(HEADER, *OTHERS)) if level == "header" else HEADER
@@ -410,9 +406,9 @@ def array_files(draw: st.DrawFn) -> tuple[bytes, artifacts.Arrays | None]:
 
 
 def test_arrays(path: Path) -> None:
-    def read(case: tuple[bytes, artifacts.Arrays | None]) -> None:
+    def read(case: tuple[bytes, store.Arrays | None]) -> None:
         path.write_bytes(case[0])
-        arrays, about = artifacts.read_arrays(path, "latents")
+        arrays, about = store.read_arrays(path, "latents")
         assert isinstance(about, dict)
         assert sum(array.nbytes for array in arrays.values()) < len(case[0])
         assert case[1] is not None
@@ -440,7 +436,8 @@ def test_nothing_is_allocated_for_a_boastful_header(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 import numpy as np
-from mnist_vae import artifacts, errors, mnist
+from mnist_vae.files import store
+from mnist_vae import errors, mnist
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
 try:
     np.empty(2**32, np.uint8)
@@ -451,7 +448,7 @@ for path in map(Path, sys.argv[1:]):
         if path.name in ("images", "labels"):
             mnist.parse_idx(path.read_bytes())
         else:
-            artifacts.read_arrays(path, "latents")
+            store.read_arrays(path, "latents")
     except errors.InputError as error:
         print(error)
 """
@@ -465,11 +462,11 @@ for path in map(Path, sys.argv[1:]):
 
 # --- Weights --------------------------------------------------------------------------------------
 
-VAE2 = model.ModelParams(kind="vae", latent_dim=2, kl_weight=0.001)
+VAE2 = ModelSettings(kind="vae", latent_dim=2, kl_weight=0.001)
 
 
 @st.composite
-def array_cases(draw: st.DrawFn, arrays: artifacts.Arrays, about: Any) -> Any:
+def array_cases(draw: st.DrawFn, arrays: store.Arrays, about: Any) -> Any:
     """Arrays and the facts about them, the ones or the others altered."""
     if draw(st.booleans()):
         return draw(altered_arrays(arrays)), about
@@ -478,15 +475,15 @@ def array_cases(draw: st.DrawFn, arrays: artifacts.Arrays, about: Any) -> Any:
 
 
 def test_weights(path: Path) -> None:
-    network = model.build(VAE2)
-    model.initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
-    model.save(path, network, "vae2", VAE2, epochs=3, device="CPU")
-    weights, about = artifacts.read_arrays(path, "weights")
+    network = build(VAE2)
+    initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
+    save_weights(path, network, "vae2", VAE2, epochs=3, device="CPU")
+    weights, about = store.read_arrays(path, "weights")
 
-    def read(case: tuple[artifacts.Arrays, dict[str, Any]]) -> None:
-        artifacts.write_arrays(path, "weights", case[0], **case[1])
-        found, settings, _ = model.load(path, "vae2")
-        assert_valid(settings, model.ModelParams)
+    def read(case: tuple[store.Arrays, dict[str, Any]]) -> None:
+        store.write_arrays(path, "weights", case[0], **case[1])
+        found, settings, _ = load_weights(path, "vae2")
+        assert_valid(settings, ModelSettings)
         assert found.latent_dim == settings.latent_dim == 2
         assert found.state_dict().keys() == case[0].keys()
         for name, weight in found.state_dict().items():
@@ -505,9 +502,9 @@ def test_json(path: Path) -> None:
 
     def read(changes: Edits) -> None:
         path.write_bytes(edit(text, changes))
-        found = artifacts.read_json(path)
-        artifacts.write_json(path, found)
-        assert artifacts.read_json(path) == found
+        found = store.read_json(path)
+        store.write_json(path, found)
+        assert store.read_json(path) == found
         json.dumps(found, ensure_ascii=False).encode()  # all of it can be shown
 
     fuzz(edits(len(text), *tokens), read, where=f"{path}: ")
@@ -520,7 +517,7 @@ def test_tables(path: Path) -> None:
 
     def read(changes: Edits) -> None:
         path.write_bytes(edit(text, changes))
-        table = artifacts.read_table(path, "epoch", "loss")
+        table = store.read_table(path, "epoch", "loss")
         assert [*table] == ["epoch", "loss"]
         assert len(table["epoch"]) > 0
         for column in table.values():
@@ -618,10 +615,10 @@ WEIGHTS = "models/m.safetensors"
 LATENTS, MAPS = "data/latents/m.safetensors", "data/maps/m.safetensors"
 CURVE = "reports/curves/m.csv"
 STAGES: dict[str, tuple[Any, str, Callable[..., None], list[str]]] = {
-    "train": (training, "train", to_train, [TRAIN]),
+    "train": (loop, "train", to_train, [TRAIN]),
     "classify": (classifier, "train", to_classify, [TRAIN, TEST]),
-    "encode": (latent, "explore", to_explore, [WEIGHTS, TRAIN, TEST]),
-    "embed": (projection, "project", to_project, [LATENTS]),
+    "encode": (views, "explore", to_explore, [WEIGHTS, TRAIN, TEST]),
+    "embed": (maps, "project", to_project, [LATENTS]),
     "evaluate": (evaluation, "measure", to_measure, [LATENTS, MAPS, TEST, CURVE]),
     "draw": (figures, "of_model", to_draw, [LATENTS, "data/images/m.safetensors", MAPS, CURVE]),
 }
@@ -644,13 +641,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for split in ("train", "test"):
             with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
                 path = Path(f"data/mnist/{split}.safetensors")
-                artifacts.write_arrays(path, "images", dict(arrays), split=split)
-        network = model.build(VAE2)
-        model.initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
-        model.save(Path(WEIGHTS), network, "m", VAE2, epochs=3, device="CPU")
+                store.write_arrays(path, "images", dict(arrays), split=split)
+        network = build(VAE2)
+        initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
+        save_weights(Path(WEIGHTS), network, "m", VAE2, epochs=3, device="CPU")
         classifier.save(Path("data/classifier.safetensors"), classifier.Classifier())
         rows = [{"epoch": e, "loss": 9 / e, "squared_error": 8 / e, "kl": 1} for e in (1, 2, 3)]
-        artifacts.write_table(Path(CURVE), rows)
+        store.write_table(Path(CURVE), rows)
         for stage in ("encode", "embed"):
             patch.setattr(sys, "argv", [stage, "m"])
             main_of(stage)()
@@ -667,7 +664,7 @@ def altered_files(draw: st.DrawFn, folder: Path, names: list[str]) -> tuple[str,
 
 
 @functools.cache
-def contents(path: Path) -> tuple[str, artifacts.Arrays, dict[str, Any]]:
+def contents(path: Path) -> tuple[str, store.Arrays, dict[str, Any]]:
     """What a file holds, its arrays and the facts about them."""
     with safe_open(path, framework="numpy") as file:
         header = json.loads(json.loads(file.metadata()["mnist_vae"])[0])
@@ -685,8 +682,8 @@ def test_stages(project: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> N
 
     monkeypatch.setattr(module, function, stop)
     # It would hold for all tests to come, and hypothesis needs the tiny numbers.
-    monkeypatch.setattr(device, "tune_for_training", lambda: None)
-    for reader in (params, classifier, *([] if WEIGHTS in names else [model])):
+    monkeypatch.setattr(devices, "tune_for_training", lambda: None)
+    for reader in (params, classifier, *([] if WEIGHTS in names else [weights])):
         monkeypatch.setattr(reader, "load", functools.cache(reader.load))  # of unaltered files
     monkeypatch.setattr(sys, "argv", [stage, *(["m"] if stage != "classify" else [])])
     main = main_of(stage)
@@ -698,7 +695,7 @@ def test_stages(project: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> N
         if isinstance(change, list):
             path.write_bytes(edit(kept, change))
         else:
-            artifacts.write_arrays(path, contents(path)[0], change[0], **change[1])
+            store.write_arrays(path, contents(path)[0], change[0], **change[1])
         try:
             with pytest.raises(Reached), contextlib.redirect_stdout(io.StringIO()):
                 main()

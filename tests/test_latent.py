@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_vae import latent, params
+from mnist_vae import params
 from mnist_vae.errors import InputError
-from mnist_vae.latent import EncodeParams
-from mnist_vae.model import VAE
+from mnist_vae.latents import views
+from mnist_vae.latents.views import EncodeSettings
+from mnist_vae.nets.vae import VAE
 
-SETTINGS = EncodeParams(first_pair=30, interpolate=(2, 4, 5, 6), steps=5, manifold_steps=4)
+SETTINGS = EncodeSettings(first_pair=30, interpolate=(2, 4, 5, 6), steps=5, manifold_steps=4)
 
 
 def make_model(dim: int = 4, *, variational: bool = True) -> VAE:
@@ -49,8 +50,8 @@ def test_encoding_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, images: np.ndarray, batch: int
 ) -> None:
     network = make_model()
-    monkeypatch.setattr(latent, "BATCH", batch)
-    mean, logvar = latent.encode(network, images)
+    monkeypatch.setattr(views, "BATCH", batch)
+    mean, logvar = views.encode(network, images)
     with torch.no_grad():
         expected = network.encode(torch.from_numpy(images)[:, None] / 255)
     assert mean.dtype == logvar.dtype == np.float32
@@ -60,7 +61,7 @@ def test_encoding_does_not_depend_on_the_batch(
 
 
 def test_an_autoencoder_encodes_without_log_variance(images: np.ndarray) -> None:
-    mean, logvar = latent.encode(make_model(variational=False), images)
+    mean, logvar = views.encode(make_model(variational=False), images)
     assert mean.shape == (256, 4)
     assert logvar is None
 
@@ -74,8 +75,8 @@ def test_decoding_keeps_the_arrangement(
     shape: tuple[int, ...],
 ) -> None:
     network, latents = make_model(), rng.standard_normal(shape)
-    monkeypatch.setattr(latent, "BATCH", batch)
-    pixels = latent.decode(network, latents)
+    monkeypatch.setattr(views, "BATCH", batch)
+    pixels = views.decode(network, latents)
     assert pixels.shape == (*shape[:-1], 28, 28)
     assert pixels.dtype == np.float32
     for place in np.ndindex(shape[:-1]):
@@ -90,14 +91,14 @@ def test_decoding_keeps_the_arrangement(
 def test_a_sample_of_no_variance_is_the_mean(rng: np.random.Generator) -> None:
     mean = rng.standard_normal((5, 3), dtype=np.float32)
     certain = np.full_like(mean, -np.inf)
-    np.testing.assert_array_equal(latent.sample(mean, certain, rng), mean)
-    np.testing.assert_array_equal(latent.sample(mean, None, rng), mean)
+    np.testing.assert_array_equal(views.sample(mean, certain, rng), mean)
+    np.testing.assert_array_equal(views.sample(mean, None, rng), mean)
 
 
 def test_samples_have_the_posteriors_mean_and_variance(rng: np.random.Generator) -> None:
     mean = np.tile(np.array([0, 3, -2], np.float32), (40_000, 1))
     logvar = np.tile(np.log(np.array([1, 0.01, 9], np.float32)), (40_000, 1))
-    drawn = latent.sample(mean, logvar, rng)
+    drawn = views.sample(mean, logvar, rng)
     assert drawn.dtype == np.float32
     np.testing.assert_allclose(drawn.mean(0), mean[0], atol=0.06)
     np.testing.assert_allclose(drawn.var(0), np.exp(logvar[0]), rtol=0.03)
@@ -114,7 +115,7 @@ def test_class_posteriors_against_a_loop(rng: np.random.Generator, variational: 
     for i, label in enumerate(LABELS):
         sums[:, label] += mean[i], logvar[i]
         counts[label] += 1
-    means, logvars = latent.class_posteriors(mean, logvar if variational else None, LABELS)
+    means, logvars = views.class_posteriors(mean, logvar if variational else None, LABELS)
     np.testing.assert_allclose(means, sums[0] / counts[:, None])
     if variational:
         np.testing.assert_allclose(logvars, sums[1] / counts[:, None])
@@ -130,7 +131,7 @@ def test_the_corners_of_an_interpolation_are_the_classes_themselves(
     rng: np.random.Generator, steps: int
 ) -> None:
     a, b, c, d = corners = rng.standard_normal((4, 16), dtype=np.float32)
-    grid = latent.interpolate(corners, steps)
+    grid = views.interpolate(corners, steps)
     assert grid.shape == (steps, steps, 16)
     assert grid.dtype == np.float32
     for place, corner in (((-1, -1), a), ((0, -1), b), ((-1, 0), c), ((0, 0), d)):
@@ -139,7 +140,7 @@ def test_the_corners_of_an_interpolation_are_the_classes_themselves(
 
 def test_an_interpolation_is_the_notebooks(rng: np.random.Generator) -> None:
     sample1, sample2, sample3, sample4 = corners = rng.standard_normal((4, 16))
-    grid = latent.interpolate(corners, 11)
+    grid = views.interpolate(corners, 11)
     for i, alpha1 in enumerate(np.arange(0.0, 1.1, 0.1)):
         for j, alpha2 in enumerate(np.arange(0.0, 1.1, 0.1)):
             new_vector = (alpha1 * sample1 + (1 - alpha1) * sample2) * alpha2 + (1 - alpha2) * (
@@ -150,7 +151,7 @@ def test_an_interpolation_is_the_notebooks(rng: np.random.Generator) -> None:
 
 def test_the_plane_lies_as_it_is_drawn(rng: np.random.Generator) -> None:
     mean = rng.standard_normal((1000, 2), dtype=np.float32) * [1, 5] + [0, 20]
-    x, y, grid = latent.plane(mean, 7)
+    x, y, grid = views.plane(mean, 7)
     assert x.shape == y.shape == (7,)
     assert grid.shape == (7, 7, 2)
     assert grid.dtype == np.float32
@@ -163,7 +164,7 @@ def test_the_plane_lies_as_it_is_drawn(rng: np.random.Generator) -> None:
 
 def test_the_plane_spans_all_but_the_outermost_means() -> None:
     mean = np.stack([np.arange(101), 10 * np.arange(101)[::-1]], 1).astype(np.float32)
-    x, y, _ = latent.plane(mean, 3)
+    x, y, _ = views.plane(mean, 3)
     assert x.tolist() == [1, 50, 99]
     assert y.tolist() == [990, 500, 10]
 
@@ -180,7 +181,7 @@ def test_traversals_move_one_of_the_most_active_dimensions(
     mean = (spread * rng.standard_normal((5000, dim))).astype(np.float32)
     start = rng.standard_normal(dim, dtype=np.float32)
     logvar = np.zeros_like(mean) if variational else None
-    dims, values, moved = latent.traverse(start, mean, logvar, 5)
+    dims, values, moved = views.traverse(start, mean, logvar, 5)
     assert dims.tolist() == np.argsort(-spread)[:8].tolist()
     assert moved.shape == (min(8, dim), 5, dim)
     assert moved.dtype == values.dtype == np.float32
@@ -194,13 +195,13 @@ def test_traversals_move_one_of_the_most_active_dimensions(
 def test_activity_is_the_rate_and_not_the_spread_of_the_means(rng: np.random.Generator) -> None:
     mean = (rng.standard_normal((5000, 2)) * [1.0, 1.5]).astype(np.float32)
     logvar = np.tile(np.array([-9, 0], np.float32), (5000, 1))
-    assert latent.traverse(mean[0], mean, logvar, 3)[0].tolist() == [0, 1]
-    assert latent.traverse(mean[0], mean, None, 3)[0].tolist() == [1, 0]
+    assert views.traverse(mean[0], mean, logvar, 3)[0].tolist() == [0, 1]
+    assert views.traverse(mean[0], mean, None, 3)[0].tolist() == [1, 0]
 
 
 def test_traversals_span_where_the_images_are() -> None:
     mean = np.stack([np.arange(101), 7 - 0.1 * np.arange(101)], 1).astype(np.float32)
-    _, values, _ = latent.traverse(mean[0], mean, None, 3)
+    _, values, _ = views.traverse(mean[0], mean, None, 3)
     np.testing.assert_allclose(values, [[1, 50, 99], [-2.9, 2, 6.9]], atol=0.02)
 
 
@@ -210,7 +211,7 @@ def test_traversals_span_where_the_images_are() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_bytes_survive_the_way_to_pixels_and_back(dtype: Any) -> None:
     every = np.arange(256, dtype=np.uint8)
-    found = latent.to_bytes(every.astype(dtype) / 255)
+    found = views.to_bytes(every.astype(dtype) / 255)
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, every)
 
@@ -219,7 +220,7 @@ def test_bytes_survive_the_way_to_pixels_and_back(dtype: Any) -> None:
     ("pixel", "byte"), [(0.0, 0), (0.49 / 255, 0), (0.51 / 255, 1), (254.51 / 255, 255), (1.0, 255)]
 )
 def test_pixels_are_rounded(pixel: float, byte: int) -> None:
-    assert latent.to_bytes(np.array([pixel])).tolist() == [byte]
+    assert views.to_bytes(np.array([pixel])).tolist() == [byte]
 
 
 # --- Everything together --------------------------------------------------------------------------
@@ -243,7 +244,7 @@ def test_what_a_model_is_asked_for(
     images: np.ndarray, dim: int, variational: bool, latents: set[str], drawn: set[str]
 ) -> None:
     network = make_model(dim, variational=variational)
-    found, pictures = latent.explore(network, images, LABELS, SETTINGS, seed=0)
+    found, pictures = views.explore(network, images, LABELS, SETTINGS, seed=0)
     assert found.keys() == {"mean", "labels", "class_latents"} | latents
     assert pictures.keys() == drawn
     shapes = {
@@ -262,14 +263,14 @@ def test_what_a_model_is_asked_for(
 
 def test_pairs_are_the_images_asked_for_decoded_from_their_means(images: np.ndarray) -> None:
     network = make_model()
-    latents, pictures = latent.explore(network, images, LABELS, SETTINGS, seed=0)
+    latents, pictures = views.explore(network, images, LABELS, SETTINGS, seed=0)
     np.testing.assert_array_equal(pictures["originals"], images[30:130])
-    expected = latent.decode(network, latents["mean"][30:130])
-    np.testing.assert_array_equal(pictures["reconstructions"], latent.to_bytes(expected))
+    expected = views.decode(network, latents["mean"][30:130])
+    np.testing.assert_array_equal(pictures["reconstructions"], views.to_bytes(expected))
 
 
 def test_the_corners_are_the_digits_asked_for(images: np.ndarray) -> None:
-    _, pictures = latent.explore(make_model(), images, LABELS, SETTINGS, seed=0)
+    _, pictures = views.explore(make_model(), images, LABELS, SETTINGS, seed=0)
     digits, grid = pictures["class_digits"].astype(int), pictures["interpolation"].astype(int)
     for place, digit in (((-1, -1), 2), ((0, -1), 4), ((-1, 0), 5), ((0, 0), 6)):
         assert np.abs(grid[place] - digits[digit]).max() <= 1
@@ -278,26 +279,26 @@ def test_the_corners_are_the_digits_asked_for(images: np.ndarray) -> None:
 
 def test_traversals_start_from_the_first_class_of_the_interpolation(images: np.ndarray) -> None:
     network = make_model()
-    found, pictures = latent.explore(network, images, LABELS, SETTINGS, seed=0)
-    means, _ = latent.class_posteriors(found["mean"], None, LABELS)
+    found, pictures = views.explore(network, images, LABELS, SETTINGS, seed=0)
+    means, _ = views.class_posteriors(found["mean"], None, LABELS)
     latents = np.tile(means[2], (4, 5, 1))
     for row, dim in enumerate(pictures["traversal_dims"]):
         latents[row, :, dim] = pictures["traversal_values"][row]
-    expected = latent.to_bytes(latent.decode(network, latents))
+    expected = views.to_bytes(views.decode(network, latents))
     np.testing.assert_array_equal(pictures["traversals"], expected)
     assert np.ptp(pictures["traversals"].astype(int), axis=1).max() > 1
 
 
 def test_an_autoencoders_class_latents_are_the_class_means(images: np.ndarray) -> None:
-    found, _ = latent.explore(make_model(variational=False), images, LABELS, SETTINGS, seed=0)
-    means, _ = latent.class_posteriors(found["mean"], None, LABELS)
+    found, _ = views.explore(make_model(variational=False), images, LABELS, SETTINGS, seed=0)
+    means, _ = views.class_posteriors(found["mean"], None, LABELS)
     np.testing.assert_array_equal(found["class_latents"], means)
 
 
 def test_a_seed_decides_what_is_drawn_and_nothing_else(images: np.ndarray) -> None:
     network = make_model()
     first, again, other = (
-        latent.explore(network, images, LABELS, SETTINGS, seed) for seed in (1, 1, 2)
+        views.explore(network, images, LABELS, SETTINGS, seed) for seed in (1, 1, 2)
     )
     for one, two in zip(first, again, strict=True):
         assert all(np.array_equal(one[name], two[name]) for name in one)
@@ -315,7 +316,7 @@ VALID = {"first_pair": 0, "interpolate": [0, 9, 3, 3], "steps": 2, "manifold_ste
 
 @pytest.mark.parametrize("change", [{}, {"first_pair": 9_900}, {"steps": 50, "manifold_steps": 2}])
 def test_settings(change: dict[str, Any]) -> None:
-    found = dataclasses.asdict(params.check(VALID | change, EncodeParams, "encode"))
+    found = dataclasses.asdict(params.check(VALID | change, EncodeSettings, "encode"))
     assert found == VALID | change | {"interpolate": (0, 9, 3, 3)}
 
 
@@ -334,5 +335,5 @@ def test_settings(change: dict[str, Any]) -> None:
 )
 def test_settings_out_of_range(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        params.check(VALID | change, EncodeParams, "encode")
+        params.check(VALID | change, EncodeSettings, "encode")
     assert str(error.value).startswith(message)

@@ -12,9 +12,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_vae import artifacts, layers, model, params
+from mnist_vae import params
 from mnist_vae.errors import InputError
-from mnist_vae.model import VAE, ModelParams
+from mnist_vae.files import store
+from mnist_vae.nets import fast
+from mnist_vae.nets.initialize import initialize
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.nets.vae import VAE
+from mnist_vae.nets.weights import load as load_weights
+from mnist_vae.nets.weights import save as save_weights
 
 
 class Notebook(nn.Module):
@@ -59,7 +65,7 @@ class Notebook(nn.Module):
 
 def fresh(network: VAE, how: Any = "looks_linear", seed: int = 0) -> VAE:
     """The network with parameters drawn for images whose mean is that of MNIST."""
-    model.initialize(network, how, torch.Generator().manual_seed(seed), 0.13)
+    initialize(network, how, torch.Generator().manual_seed(seed), 0.13)
     return network
 
 
@@ -78,7 +84,7 @@ def forward(network: VAE, images: Tensor, noise: Tensor) -> tuple[Tensor, Tensor
 def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The layers in the form of float32, then in that of bfloat16 on a processor."""
     if request.param:
-        monkeypatch.setattr(layers, "_is_cpu_bfloat16", lambda x: True)
+        monkeypatch.setattr(fast, "_is_cpu_bfloat16", lambda x: True)
 
 
 # --- The network ----------------------------------------------------------------------------------
@@ -206,7 +212,7 @@ def test_gradients_in_bfloat16_are_close_to_exact_ones() -> None:
 
 
 def test_a_network_first_used_in_inference_mode_still_learns() -> None:
-    layers._layout.cache_clear()  # or it would hold what an earlier test made
+    fast._layout.cache_clear()  # or it would hold what an earlier test made
     network, images = fresh(VAE(2)), draw(2, 1, 28, 28, dtype=torch.float32)
     with torch.inference_mode():
         network(images, torch.zeros(2, 2))
@@ -330,8 +336,8 @@ def test_a_seed_is_one_initialization(how: str) -> None:
     ],
 )
 def test_settings_that_make_a_model(settings: dict[str, Any]) -> None:
-    checked = params.check(settings, ModelParams, "models.x")
-    network = model.build(checked)
+    checked = params.check(settings, ModelSettings, "models.x")
+    network = build(checked)
     assert network.latent_dim == settings["latent_dim"]
     assert network.variational == (settings["kind"] == "vae")
     assert checked.pick_seed(7) == settings.get("seed", 7)
@@ -359,22 +365,22 @@ def test_settings_that_make_a_model(settings: dict[str, Any]) -> None:
 )
 def test_settings_that_make_none(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        params.check(settings, ModelParams, "models.x")
+        params.check(settings, ModelSettings, "models.x")
     assert str(error.value).startswith(message)
 
 
 # --- Files ----------------------------------------------------------------------------------------
 
-VARIATIONAL = ModelParams(kind="vae", latent_dim=3, kl_weight=0.1, learning_rate_scale=0.3)
-PLAIN = ModelParams(kind="ae", latent_dim=3, seed=5)
+VARIATIONAL = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.1, learning_rate_scale=0.3)
+PLAIN = ModelSettings(kind="ae", latent_dim=3, seed=5)
 
 
 @pytest.mark.parametrize("settings", [VARIATIONAL, PLAIN])
-def test_a_model_comes_back(tmp_path: Path, settings: ModelParams) -> None:
+def test_a_model_comes_back(tmp_path: Path, settings: ModelSettings) -> None:
     path = tmp_path / "a.safetensors"
-    network = fresh(model.build(settings)).to(memory_format=torch.channels_last)
-    model.save(path, network, "a", settings, epochs=7)
-    loaded, found, about = model.load(path, "a")
+    network = fresh(build(settings)).to(memory_format=torch.channels_last)
+    save_weights(path, network, "a", settings, epochs=7)
+    loaded, found, about = load_weights(path, "a")
     assert found == settings
     assert (about["model"], about["epochs"]) == ("a", 7)
     assert not loaded.training
@@ -384,10 +390,10 @@ def test_a_model_comes_back(tmp_path: Path, settings: ModelParams) -> None:
 
 
 def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
-    network = fresh(model.build(VARIATIONAL))
-    model.save(tmp_path / "a", network, "a", VARIATIONAL)
+    network = fresh(build(VARIATIONAL))
+    save_weights(tmp_path / "a", network, "a", VARIATIONAL)
     network.to(memory_format=torch.channels_last)
-    model.save(tmp_path / "b", network, "a", VARIATIONAL)
+    save_weights(tmp_path / "b", network, "a", VARIATIONAL)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -405,39 +411,39 @@ def test_weights_that_do_not_fit_their_settings(
     tmp_path: Path, change: dict[str, Any], message: str
 ) -> None:
     path = tmp_path / "a.safetensors"
-    model.save(path, fresh(model.build(VARIATIONAL)), "a", VARIATIONAL)
-    weights, about = artifacts.read_arrays(path, "weights")
+    save_weights(path, fresh(build(VARIATIONAL)), "a", VARIATIONAL)
+    weights, about = store.read_arrays(path, "weights")
     about["settings"] = dataclasses.asdict(VARIATIONAL) | change
-    artifacts.write_arrays(path, "weights", weights, **about)
+    store.write_arrays(path, "weights", weights, **about)
     with pytest.raises(InputError, match=message):
-        model.load(path, "a")
+        load_weights(path, "a")
 
 
 def test_weights_that_lack_a_layer(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    model.save(path, fresh(model.build(VARIATIONAL)), "a", VARIATIONAL)
-    weights, about = artifacts.read_arrays(path, "weights")
+    save_weights(path, fresh(build(VARIATIONAL)), "a", VARIATIONAL)
+    weights, about = store.read_arrays(path, "weights")
     del weights["mean.bias"]
-    artifacts.write_arrays(path, "weights", weights, **about)
+    store.write_arrays(path, "weights", weights, **about)
     with pytest.raises(InputError, match=r"mean\.bias is missing, must be \(3,\)"):
-        model.load(path, "a")
+        load_weights(path, "a")
 
 
 def test_another_models_weights(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    model.save(path, fresh(model.build(PLAIN)), "a", PLAIN)
+    save_weights(path, fresh(build(PLAIN)), "a", PLAIN)
     with pytest.raises(InputError, match="made for model 'a', must be 'b'"):
-        model.load(path, "b")
+        load_weights(path, "b")
 
 
 def test_weights_altered(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    model.save(path, fresh(model.build(PLAIN)), "a", PLAIN)
+    save_weights(path, fresh(build(PLAIN)), "a", PLAIN)
     content = bytearray(path.read_bytes())
     content[-1000] ^= 1
     path.write_bytes(content)
     with pytest.raises(InputError, match="do not match their digest"):
-        model.load(path, "a")
+        load_weights(path, "a")
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
@@ -449,12 +455,12 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
 
     torch.save(Touch(), path)
     with pytest.raises(InputError, match="damaged"):
-        model.load(path, "a")
+        load_weights(path, "a")
     assert not target.exists()
 
 
 def test_arrays_that_are_no_weights(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    artifacts.write_arrays(path, "latents", {"mean": np.zeros((2, 3))}, model="a")
+    store.write_arrays(path, "latents", {"mean": np.zeros((2, 3))}, model="a")
     with pytest.raises(InputError, match="holds latents, must hold weights"):
-        model.load(path, "a")
+        load_weights(path, "a")

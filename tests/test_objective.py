@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional as F
 
-from mnist_vae import objective
-from mnist_vae.model import Output
+from mnist_vae.nets.vae import Output
+from mnist_vae.train import objective
 
 
 def draw(*shape: int, seed: int = 0) -> Tensor:

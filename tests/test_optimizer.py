@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mnist_vae.classifier import Classifier
-from mnist_vae.model import VAE
-from mnist_vae.optimizer import Optimizer, orthogonalizers
+from mnist_vae.nets.classifier import Classifier
+from mnist_vae.nets.vae import VAE
+from mnist_vae.train.optimizer import Optimizer, orthogonalizers
 
 
 def gradients(model: nn.Module, seed: int) -> None:

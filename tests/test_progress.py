@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from mnist_vae import progress
-from mnist_vae.training import Epoch
+from mnist_vae.train import progress
+from mnist_vae.train.loop import Epoch
 
 EPOCHS = [Epoch(1, 50.25, 50.0, 25.0), Epoch(2, 7.0, 6.5, 50.0), Epoch(3, 6.125, 6.0, None)]
 

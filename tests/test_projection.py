@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from mnist_vae import params, projection
+from mnist_vae import params
 from mnist_vae.errors import InputError
-from mnist_vae.projection import EmbedParams
+from mnist_vae.latents.maps import EmbedSettings, pca, project, tsne
 
-SETTINGS = EmbedParams(perplexity=15, early_iterations=50, iterations=100, theta=0.8, momentum=0.8)
+SETTINGS = EmbedSettings(
+    perplexity=15, early_iterations=50, iterations=100, theta=0.8, momentum=0.8
+)
 CLUSTERS, SIZE = 4, 50
 MEMBERS = np.repeat(np.arange(CLUSTERS), SIZE)
 
@@ -40,7 +42,7 @@ def centers(points: np.ndarray) -> np.ndarray:
 def test_pca_against_scikit_learn(count: int, dim: int, dtype: Any) -> None:
     rng = np.random.default_rng(dim)
     points = (rng.standard_normal((count, dim)) @ rng.standard_normal((dim, dim)) + 5).astype(dtype)
-    ours, theirs = projection.pca(points), PCA(2, svd_solver="full").fit(points.astype(float))
+    ours, theirs = pca(points), PCA(2, svd_solver="full").fit(points.astype(float))
     signs = np.sign((ours.axes * theirs.components_).sum(1))
     np.testing.assert_allclose(ours.axes, theirs.components_ * signs[:, None], atol=1e-5)
     np.testing.assert_allclose(ours.explained, theirs.explained_variance_ratio_, rtol=1e-5)
@@ -49,17 +51,17 @@ def test_pca_against_scikit_learn(count: int, dim: int, dtype: Any) -> None:
 
 
 def test_pca_has_orthonormal_axes_of_a_sign_that_does_not_vary(points: np.ndarray) -> None:
-    found = projection.pca(points)
+    found = pca(points)
     np.testing.assert_allclose(found.axes @ found.axes.T, np.eye(2), atol=1e-12)
     largest = found.axes[[0, 1], np.abs(found.axes).argmax(1)]
     assert (largest > 0).all()
-    mirrored = projection.pca(-points)
+    mirrored = pca(-points)
     np.testing.assert_allclose(mirrored.axes, found.axes, atol=1e-6)
 
 
 def test_pca_explains_a_plane_wholly() -> None:
     plane = np.random.default_rng(0).standard_normal((100, 2)) @ np.eye(2, 7)
-    assert projection.pca(plane).explained.sum() == pytest.approx(1)
+    assert pca(plane).explained.sum() == pytest.approx(1)
 
 
 # --- t-SNE ----------------------------------------------------------------------------------------
@@ -72,13 +74,13 @@ def nearest(map_: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def test_tsne_keeps_clusters_apart(points: np.ndarray, centers: np.ndarray) -> None:
-    fitted, _ = projection.tsne(points, centers, SETTINGS, seed=0)
+    fitted, _ = tsne(points, centers, SETTINGS, seed=0)
     assert fitted.shape == (len(points), 2)
     np.testing.assert_array_equal(nearest(fitted, fitted), MEMBERS)
 
 
 def test_tsne_lays_a_clusters_mean_inside_it(points: np.ndarray, centers: np.ndarray) -> None:
-    fitted, laid = projection.tsne(points, centers, SETTINGS, seed=0)
+    fitted, laid = tsne(points, centers, SETTINGS, seed=0)
     assert laid.shape == (CLUSTERS, 2)
     for cluster, place in zip(fitted.reshape(CLUSTERS, SIZE, 2), laid, strict=True):
         middle = cluster.mean(0)
@@ -87,21 +89,21 @@ def test_tsne_lays_a_clusters_mean_inside_it(points: np.ndarray, centers: np.nda
 
 
 def test_tsne_is_the_same_bytes_for_a_seed(points: np.ndarray, centers: np.ndarray) -> None:
-    first, again = (projection.tsne(points, centers, SETTINGS, seed=7) for _ in range(2))
+    first, again = (tsne(points, centers, SETTINGS, seed=7) for _ in range(2))
     for one, two in zip(first, again, strict=True):
         assert one.tobytes() == two.tobytes()
 
 
 def test_what_is_laid_onto_a_map_does_not_move_it(points: np.ndarray, centers: np.ndarray) -> None:
-    one, _ = projection.tsne(points, centers, SETTINGS, seed=0)
-    two, _ = projection.tsne(points, centers[:2] + 5, SETTINGS, seed=0)
+    one, _ = tsne(points, centers, SETTINGS, seed=0)
+    two, _ = tsne(points, centers[:2] + 5, SETTINGS, seed=0)
     assert one.tobytes() == two.tobytes()
 
 
 def test_tsne_of_fewer_points_than_its_perplexity(caplog: pytest.LogCaptureFixture) -> None:
     few = np.random.default_rng(0).standard_normal((20, 5)).astype(np.float32)
     settings = dataclasses.replace(SETTINGS, perplexity=1000)
-    fitted, laid = projection.tsne(few, few[:3], settings, seed=0)
+    fitted, laid = tsne(few, few[:3], settings, seed=0)
     assert np.isfinite(fitted).all()
     assert np.isfinite(laid).all()
     assert caplog.messages == []
@@ -116,16 +118,16 @@ NAMES = {"map", "class_map", "pca", "explained_variance"}
 def test_points_that_are_all_the_same_have_no_map(dim: int) -> None:
     same = np.ones((50, dim), np.float32)
     with pytest.raises(InputError, match="all images have the same latent"):
-        projection.project(same, same[:10], SETTINGS, seed=0)
+        project(same, same[:10], SETTINGS, seed=0)
     same[0, -1] = 2
-    maps, _ = projection.project(same, same[:10], SETTINGS, seed=0)
+    maps, _ = project(same, same[:10], SETTINGS, seed=0)
     assert all(np.isfinite(array).all() for array in maps.values())
 
 
 def test_many_dimensions_are_mapped_by_tsne(points: np.ndarray, centers: np.ndarray) -> None:
-    maps, method = projection.project(points, centers, SETTINGS, seed=3)
-    fitted, laid = projection.tsne(points, centers, SETTINGS, seed=3)
-    axes = projection.pca(points)
+    maps, method = project(points, centers, SETTINGS, seed=3)
+    fitted, laid = tsne(points, centers, SETTINGS, seed=3)
+    axes = pca(points)
     assert method == "t-SNE"
     assert maps.keys() == NAMES
     assert all(array.dtype == np.float32 for array in maps.values())
@@ -136,7 +138,7 @@ def test_many_dimensions_are_mapped_by_tsne(points: np.ndarray, centers: np.ndar
 
 
 def test_two_dimensions_are_their_own_map(points: np.ndarray, centers: np.ndarray) -> None:
-    maps, method = projection.project(points[:, :2], centers[:, :2], SETTINGS, seed=0)
+    maps, method = project(points[:, :2], centers[:, :2], SETTINGS, seed=0)
     assert method == "latent plane"
     assert maps.keys() == NAMES
     np.testing.assert_array_equal(maps["map"], points[:, :2])
@@ -144,7 +146,7 @@ def test_two_dimensions_are_their_own_map(points: np.ndarray, centers: np.ndarra
 
 
 def test_one_dimension_is_drawn_against_a_constant(points: np.ndarray, centers: np.ndarray) -> None:
-    maps, method = projection.project(points[:, :1], centers[:, :1], SETTINGS, seed=0)
+    maps, method = project(points[:, :1], centers[:, :1], SETTINGS, seed=0)
     assert method == "latent plane"
     np.testing.assert_array_equal(maps["map"][:, 0], points[:, 0])
     np.testing.assert_array_equal(maps["class_map"][:, 0], centers[:, 0])
@@ -165,7 +167,7 @@ VALID = {
 
 @pytest.mark.parametrize("change", [{}, {"perplexity": 2.5, "theta": 1}])
 def test_settings(change: dict[str, Any]) -> None:
-    found = params.check(VALID | change, EmbedParams, "embed")
+    found = params.check(VALID | change, EmbedSettings, "embed")
     assert dataclasses.asdict(found) == VALID | change
 
 
@@ -183,5 +185,5 @@ def test_settings(change: dict[str, Any]) -> None:
 )
 def test_settings_out_of_range(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
-        params.check(VALID | change, EmbedParams, "embed")
+        params.check(VALID | change, EmbedSettings, "embed")
     assert str(error.value).startswith(message)

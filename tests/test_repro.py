@@ -108,8 +108,8 @@ CHANGES = {
     ),
     "audit.py": (touch_code("src/mnist_vae/audit.py"), {*of("evaluate"), "report"}),
     "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify"}),
-    "artifacts.py": (
-        touch_code("src/mnist_vae/artifacts.py"),
+    "store.py": (
+        touch_code("src/mnist_vae/store.py"),
         {"download", "classify", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),

@@ -95,7 +95,7 @@ class Audit(ast.NodeVisitor):
         "import yaml; yaml.load(text, yaml.SafeLoader); yaml.load(text, Loader=yaml.CSafeLoader)",
         "import yaml\nclass Strict(yaml.SafeLoader): pass\nyaml.load(text, Strict)",
         "import numpy as np; np.load(path); np.load(path, allow_pickle=False)",
-        "import torch; torch.save(x, path); model.eval(); model.load(path)",
+        "import torch; torch.save(x, path); model.eval(); weights.load(path)",
         "import subprocess; subprocess.run(['ls'], shell=False)",
         "import json, re; json.load(file); re.compile('x'); cursor.exec(x)",
         "from safetensors import safe_open; safe_open(path, framework='numpy')",

@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 import torch
 
-from mnist_vae import artifacts, model
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
+from mnist_vae.nets import weights
+from mnist_vae.nets.initialize import initialize
+from mnist_vae.nets.model import ModelSettings, build
 
 ROOT = Path(__file__).resolve().parent.parent
-VAE2 = model.ModelParams(kind="vae", latent_dim=2, kl_weight=0.001)
+VAE2 = ModelSettings(kind="vae", latent_dim=2, kl_weight=0.001)
 WEIGHTS = "models/vae2.safetensors"
 
 
@@ -31,10 +34,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for split in ("train", "test"):
         with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
             path = tmp_path / f"data/mnist/{split}.safetensors"
-            artifacts.write_arrays(path, "images", dict(arrays), split=split)
-    network = model.build(VAE2)
-    model.initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
-    model.save(tmp_path / WEIGHTS, network, "vae2", VAE2, epochs=1)
+            store.write_arrays(path, "images", dict(arrays), split=split)
+    network = build(VAE2)
+    initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
+    weights.save(tmp_path / WEIGHTS, network, "vae2", VAE2, epochs=1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MNIST_VAE_DEVICE", "cpu")
     return tmp_path
@@ -54,17 +57,15 @@ def replace(file: str, old: str, new: str) -> Callable[[Path], None]:
     return change
 
 
-def weights_of(settings: model.ModelParams) -> Callable[[Path], None]:
-    return lambda project: model.save(
-        project / WEIGHTS, model.build(VAE2), "vae2", settings, epochs=1
-    )
+def weights_of(settings: ModelSettings) -> Callable[[Path], None]:
+    return lambda project: weights.save(project / WEIGHTS, build(VAE2), "vae2", settings, epochs=1)
 
 
 def other_split(project: Path) -> None:
     shutil.copy(project / "data/mnist/train.safetensors", project / "data/mnist/test.safetensors")
 
 
-WIDE = model.ModelParams(kind="vae", latent_dim=3, kl_weight=0.001)
+WIDE = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.001)
 TEST = "data/mnist/test.safetensors"
 BAD = {
     "a misspelt key": (

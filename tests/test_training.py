@@ -10,13 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from mnist_vae import model, objective, params, training
+from mnist_vae import params
 from mnist_vae.errors import InputError
-from mnist_vae.model import VAE, ModelParams
-from mnist_vae.training import Epoch, Recipe
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.nets.vae import VAE
+from mnist_vae.train import loop, objective
+from mnist_vae.train.loop import Epoch, Recipe
 
-VARIATIONAL = ModelParams(kind="vae", latent_dim=4, kl_weight=0.01)
-PLAIN = ModelParams(kind="ae", latent_dim=4)
+VARIATIONAL = ModelSettings(kind="vae", latent_dim=4, kl_weight=0.01)
+PLAIN = ModelSettings(kind="ae", latent_dim=4)
 RECIPE = Recipe(
     epochs=2,
     batch_size=64,
@@ -35,11 +37,11 @@ def images(blobs: np.ndarray) -> Tensor:
 
 
 def train(
-    images: Tensor, settings: ModelParams = VARIATIONAL, recipe: Recipe = RECIPE, seed: int = 0
+    images: Tensor, settings: ModelSettings = VARIATIONAL, recipe: Recipe = RECIPE, seed: int = 0
 ) -> tuple[VAE, list[Epoch]]:
     """The model trained, and its epochs."""
-    network = model.build(settings)
-    return network, list(training.train(network, settings, recipe, images, seed=seed))
+    network = build(settings)
+    return network, list(loop.train(network, settings, recipe, images, seed=seed))
 
 
 def same(a: VAE, b: VAE) -> bool:
@@ -54,7 +56,7 @@ def same(a: VAE, b: VAE) -> bool:
 @pytest.mark.parametrize("settings", [VARIATIONAL, PLAIN], ids=["vae", "ae"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_learns_more_than_the_mean_image(
-    images: Tensor, settings: ModelParams, precision: Any
+    images: Tensor, settings: ModelSettings, precision: Any
 ) -> None:
     recipe = dataclasses.replace(RECIPE, epochs=8, batch_size=32, precision=precision)
     network, epochs = train(images, settings, recipe)
@@ -139,8 +141,8 @@ def test_the_means_of_a_variational_model(images: Tensor) -> None:
 
 
 def test_epochs_come_one_at_a_time(images: Tensor) -> None:
-    network = model.build(VARIATIONAL)
-    epochs = training.train(network, VARIATIONAL, RECIPE, images, seed=0)
+    network = build(VARIATIONAL)
+    epochs = loop.train(network, VARIATIONAL, RECIPE, images, seed=0)
     assert next(epochs).epoch == 1
     weight = network.mean.weight.detach().clone()
     assert next(epochs).epoch == 2
@@ -185,9 +187,9 @@ def test_the_global_generator_is_left_alone(images: Tensor) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    network = model.build(VARIATIONAL)
+    network = build(VARIATIONAL)
     state = torch.get_rng_state()
-    list(training.train(network, VARIATIONAL, RECIPE, images, seed=0))
+    list(loop.train(network, VARIATIONAL, RECIPE, images, seed=0))
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(5)
     assert torch.equal(torch.rand(3), expected)
@@ -195,10 +197,10 @@ def test_the_global_generator_is_left_alone(images: Tensor) -> None:
 
 def test_what_the_parameters_were_before_does_not_matter(images: Tensor) -> None:
     first, _ = train(images)
-    network = model.build(VARIATIONAL)
+    network = build(VARIATIONAL)
     for parameter in network.parameters():
         torch.nn.init.constant_(parameter, 3.0)
-    list(training.train(network, VARIATIONAL, RECIPE, images, seed=0))
+    list(loop.train(network, VARIATIONAL, RECIPE, images, seed=0))
     assert same(first, network)
 
 
@@ -277,9 +279,9 @@ def test_a_larger_last_batch_changes_later_epochs_only(images: Tensor) -> None:
 def test_bfloat16_is_only_computed_in_where_the_hardware_has_it(
     monkeypatch: pytest.MonkeyPatch, precision: str, there: bool, dtype: torch.dtype
 ) -> None:
-    monkeypatch.setattr(training.device, "has_bfloat16", lambda _: there)
+    monkeypatch.setattr(loop.devices, "has_bfloat16", lambda _: there)
     recipe = dataclasses.replace(RECIPE, precision=precision)
-    assert training.pick_dtype(recipe, torch.device("cpu")) == dtype
+    assert loop.pick_dtype(recipe, torch.device("cpu")) == dtype
 
 
 # --- What cannot be trained -----------------------------------------------------------------------

@@ -17,7 +17,7 @@ gc.set_threshold(100_000)
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Let Ctrl-C end a script in one line before it reaches errors.run too, while it imports."""
+    """Let Ctrl-C end a script in one line before it reaches process.run too, while it imports."""
     if issubclass(kind, KeyboardInterrupt):
         print(f"{Path(sys.argv[0]).name}: error: interrupted", file=sys.stderr)
     else:

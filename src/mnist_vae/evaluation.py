@@ -8,15 +8,17 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import torch
 
-from mnist_vae import audit, latent, metrics
-from mnist_vae.artifacts import Arrays
-from mnist_vae.classifier import Classifier, classify
-from mnist_vae.model import VAE, ModelParams
+from mnist_vae import audit, metrics
+from mnist_vae.files.store import Arrays
+from mnist_vae.latents import views
+from mnist_vae.nets.classifier import Classifier, classify
+from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.vae import VAE
 from mnist_vae.params import Range
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EvaluateParams:
+class EvaluateSettings:
     """How finely the likelihood is estimated: ``evaluate`` in params.yaml."""
 
     samples: Annotated[int, Range(1, 10_000)]
@@ -36,18 +38,18 @@ class Draws(NamedTuple):
 
 def measure(
     vae: VAE,
-    settings: ModelParams,
+    settings: ModelSettings,
     network: Classifier,
     latents: Arrays,
     maps: Arrays,
     images: np.ndarray,
     curve: Arrays,
-    how: EvaluateParams,
+    how: EvaluateSettings,
     seed: int,
 ) -> dict[str, Any]:
     """Measure a model: how it trained, and how it does on test images, uint8 [N, H, W].
 
-    ``latents`` and ``maps`` are what latent.explore and projection.project made of the same
+    ``latents`` and ``maps`` are what views.explore and maps.project made of the same
     images, with the latents of training images beside them; ``curve`` the columns of the loss
     curve. Squared errors are summed over pixels, KL and likelihoods are in nats, all means over
     images. What a kind of model lacks is absent: an autoencoder has no rate, likelihood, audit and
@@ -56,7 +58,7 @@ def measure(
     rng = np.random.default_rng(seed)
     mean, logvar, labels = latents["mean"], latents.get("logvar"), latents["labels"]
     pixels = images / np.float32(255)
-    reconstructions = latent.decode(vae, mean)
+    reconstructions = views.decode(vae, mean)
     last = {name: float(column[-1]) for name, column in curve.items()}
     distortion = metrics.distortion(pixels, reconstructions)
     found: dict[str, Any] = {
@@ -82,7 +84,7 @@ def measure(
     }
     prior = None
     if logvar is not None:
-        drawn = latent.decode(vae, latent.sample(mean, logvar, rng))
+        drawn = views.decode(vae, views.sample(mean, logvar, rng))
         sampled = metrics.distortion(pixels, drawn)
         # Of the training set, like all that the decoder knows.
         variance = last["squared_error"] / pixels[0].size
@@ -99,14 +101,14 @@ def measure(
             vae, settings, pixels[chosen], mean[chosen], logvar[chosen], variance, how.samples, rng
         )
         noise = rng.standard_normal(mean.shape, dtype=np.float32)
-        prior = latent.decode(vae, noise)
+        prior = views.decode(vae, noise)
     found["samples"] = sample_quality(network, images, labels, reconstructions, prior)
     return found
 
 
 def likelihood(
     vae: VAE,
-    settings: ModelParams,
+    settings: ModelSettings,
     pixels: np.ndarray,
     mean: np.ndarray,
     logvar: np.ndarray,
@@ -154,7 +156,7 @@ def likelihood(
 @torch.inference_mode()
 def draw(
     vae: VAE,
-    settings: ModelParams,
+    settings: ModelSettings,
     pixels: np.ndarray,
     mean: np.ndarray,
     logvar: np.ndarray,
@@ -164,8 +166,8 @@ def draw(
     """Draw ``samples`` latents of each image's posterior [N, D] and decode them all."""
     where = vae.mean.weight.device
     score, log_ratio = np.empty((2, len(pixels), samples))
-    for start in range(0, len(pixels), latent.BATCH):
-        rows = np.s_[start : start + latent.BATCH]
+    for start in range(0, len(pixels), views.BATCH):
+        rows = np.s_[start : start + views.BATCH]
         images = pixels[rows][:, None]
         center, spread = mean[rows].astype(np.float64), np.exp(0.5 * logvar[rows])
         for k in range(samples):
@@ -184,7 +186,7 @@ def draw(
 
 
 def audit_numbers(
-    settings: ModelParams, mean_squared_error: float, rate: float, variance: float
+    settings: ModelSettings, mean_squared_error: float, rate: float, variance: float
 ) -> dict[str, float]:
     """What the KL weight means: beta, variances and ratio of audit.py, those that apply.
 

@@ -6,14 +6,17 @@ import numpy as np
 
 
 def table(name: str, array: np.ndarray) -> np.ndarray:
+    """The array as float64 [rows, columns]."""
     return finite(name, array, 2, "[rows, columns]")
 
 
 def row(name: str, array: np.ndarray) -> np.ndarray:
+    """The array as float64 [N]."""
     return finite(name, array, 1, "[N]")
 
 
 def finite(name: str, array: np.ndarray, ndim: int, shape: str) -> np.ndarray:
+    """The array as float64, checked for its dimensions and for finite numbers."""
     values = np.asarray(array, np.float64)
     if values.ndim != ndim or not values.size:
         raise ValueError(f"{name} is {values.shape}, must be {shape} and not empty")
@@ -35,6 +38,7 @@ def pixels(images: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def labels(name: str, labels: np.ndarray, count: int) -> np.ndarray:
+    """The labels, checked to be so many whole numbers."""
     labels = np.asarray(labels)
     if labels.shape != (count,) or not count or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"{name} is {labels.dtype} {labels.shape}, must be {count} whole numbers")
@@ -44,6 +48,7 @@ def labels(name: str, labels: np.ndarray, count: int) -> np.ndarray:
 def split(
     train: np.ndarray, train_labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training and test latents with their labels, checked to fit one another."""
     a, b = table("train", train), table("test", test)
     if a.shape[1] != b.shape[1]:
         raise ValueError(f"train is {a.shape} and test {b.shape}, must be as wide")
@@ -51,5 +56,6 @@ def split(
     return a, a_labels, b, labels("test_labels", test_labels, len(b))
 
 
-def percent(found: np.ndarray, true: np.ndarray) -> float:
-    return 100 * np.count_nonzero(found == true) / len(true)
+def percent(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Percentage of labels that are the true ones."""
+    return 100 * np.count_nonzero(predicted == true) / len(true)

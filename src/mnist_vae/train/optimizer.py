@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mnist_vae.artifacts import Arrays
-from mnist_vae.layers import GridConv2d, GridConvTranspose2d
+from mnist_vae.files.store import Arrays
+from mnist_vae.nets.fast import GridConv2d, GridConvTranspose2d
 
 # Each (a, b, c) takes singular values s to a·s + b·s³ + c·s⁵; one after the other they take all of
 # them close to 1 (Polar Express: Amsel, Persson, Musco & Gower 2025).

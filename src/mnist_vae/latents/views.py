@@ -8,9 +8,9 @@ from typing import Annotated
 import numpy as np
 import torch
 
-from mnist_vae.artifacts import Arrays
 from mnist_vae.errors import InputError
-from mnist_vae.model import VAE
+from mnist_vae.files.store import Arrays
+from mnist_vae.nets.vae import VAE
 from mnist_vae.params import Digit, Range
 
 BATCH = 250  # images at a time: few enough for a processor's cache, which is what is fastest
@@ -18,7 +18,7 @@ TRAVERSED = 8  # latent dimensions to traverse, at most
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EncodeParams:
+class EncodeSettings:
     """What to decode besides the test images: ``encode`` in params.yaml."""
 
     first_pair: Annotated[int, Range(0, 9_900)]
@@ -32,7 +32,7 @@ class EncodeParams:
 
 
 def explore(
-    model: VAE, images: np.ndarray, labels: np.ndarray, settings: EncodeParams, seed: int
+    model: VAE, images: np.ndarray, labels: np.ndarray, settings: EncodeSettings, seed: int
 ) -> tuple[Arrays, Arrays]:
     """Everything the notebook looks at, from test images [N, H, W] and their labels [N].
 

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mnist_vae import artifacts, device
 from mnist_vae.errors import InputError
-from mnist_vae.layers import GridConv2d, ImageConv2d, StridedConv2d
-from mnist_vae.optimizer import Optimizer
+from mnist_vae.files import store
+from mnist_vae.nets import devices
+from mnist_vae.nets.fast import GridConv2d, ImageConv2d, StridedConv2d
 from mnist_vae.params import Range
+from mnist_vae.train.optimizer import Optimizer
 
 BATCH = 250  # images at a time when nothing is learned: few enough for a processor's cache
 SHIFT = 1  # pixels by which training moves images, at most: two need more epochs
@@ -25,7 +26,7 @@ WARMUP = 0.2  # part of the steps in which the learning rate goes up
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ClassifierParams:
+class ClassifierSettings:
     """How to train the classifier: ``classifier`` in params.yaml."""
 
     epochs: Annotated[int, Range(1, 1000)]
@@ -67,7 +68,7 @@ class Classifier(nn.Module):
 
 
 def train(
-    network: Classifier, settings: ClassifierParams, images: Tensor, labels: Tensor, *, seed: int
+    network: Classifier, settings: ClassifierSettings, images: Tensor, labels: Tensor, *, seed: int
 ) -> Iterator[float]:
     """Train in place from a fresh initialization; yields each epoch's mean cross-entropy.
 
@@ -78,7 +79,7 @@ def train(
     """
     generator = torch.Generator().manual_seed(seed)
     _initialize(network, generator)
-    dtype = torch.bfloat16 if device.has_bfloat16(images.device) else torch.float32
+    dtype = torch.bfloat16 if devices.has_bfloat16(images.device) else torch.float32
     optimizer = Optimizer(network.to(images.device).train(), dtype, beta2=0.99, muon=True)
     size = len(images)
     steps = settings.epochs * math.ceil(size / settings.batch_size)
@@ -123,7 +124,7 @@ def classify(network: Classifier, images: np.ndarray) -> Classified:
 def save(path: Path, network: Classifier, **about: Any) -> None:
     """Write the weights as safetensors, with facts about the training."""
     weights = {key: value.detach().cpu().numpy() for key, value in network.state_dict().items()}
-    artifacts.write_arrays(path, "classifier", weights, **about)
+    store.write_arrays(path, "classifier", weights, **about)
 
 
 def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
@@ -133,7 +134,7 @@ def load(path: Path) -> tuple[Classifier, dict[str, Any]]:
     """
     network = Classifier()
     expected = network.state_dict()
-    weights, about = artifacts.read_arrays(path, "classifier", *expected)
+    weights, about = store.read_arrays(path, "classifier", *expected)
     for key, value in expected.items():
         if weights[key].shape != tuple(value.shape):
             raise InputError(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mnist_vae.model import Output
+from mnist_vae.nets.vae import Output
 
 
 class Terms(NamedTuple):

@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mnist_vae import checkpoint, device, layers, objective, optimizer
-from mnist_vae import model as model_module
-from mnist_vae.checkpoint import Checkpoints
 from mnist_vae.errors import InputError
-from mnist_vae.model import VAE, Initialization, ModelParams, initialize
-from mnist_vae.optimizer import Optimizer
+from mnist_vae.nets import devices, fast, initialize, model, vae
+from mnist_vae.nets.initialize import Initialization
+from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.vae import VAE
 from mnist_vae.params import Fraction, Range
+from mnist_vae.train import checkpoint, objective, optimizer
+from mnist_vae.train.checkpoint import Checkpoints
+from mnist_vae.train.optimizer import Optimizer
 
 FOLDER = Path("checkpoints")  # outside the outputs of DVC, which it deletes before a run
 
@@ -51,7 +53,7 @@ class Recipe:
     precision: Literal["float32", "bfloat16"]
     """Of activations but latents; bfloat16 only where the hardware has it, parameters float32."""
 
-    def peak(self, model: ModelParams) -> float:
+    def peak(self, model: ModelSettings) -> float:
         """The constant learning rate of a model, or the peak of its schedule."""
         own = self.learning_rate_2d if model.latent_dim <= 2 else None
         return (own or self.learning_rate) * model.learning_rate_scale
@@ -83,8 +85,8 @@ class Epoch(NamedTuple):
 
 
 def train(
-    model: VAE,
-    settings: ModelParams,
+    network: VAE,
+    settings: ModelSettings,
     recipe: Recipe,
     images: Tensor,
     *,
@@ -102,10 +104,10 @@ def train(
     """
     where, size = images.device, len(images)
     pixel_mean = float(images.float().mean()) / 255
-    initialize(model, recipe.initialization, _generator(seed, 0), pixel_mean)
+    initialize.initialize(network, recipe.initialization, _generator(seed, 0), pixel_mean)
     dtype = pick_dtype(recipe, where)
     optim = Optimizer(
-        model.to(where).train(), dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon"
+        network.to(where).train(), dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon"
     )
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:
@@ -118,7 +120,7 @@ def train(
         # One gather an epoch; then batches are slices.
         order = torch.randperm(size, generator=generator).to(where)
         shuffled = images.index_select(0, order)  # half the time of images[order]
-        noise = torch.randn(size, model.latent_dim, generator=generator).to(where)
+        noise = torch.randn(size, network.latent_dim, generator=generator).to(where)
         wide = torch.float32 if where.type == "mps" else torch.float64  # MPS has no float64
         totals = torch.zeros(3, dtype=wide, device=where)
         batch_size = recipe.batch(epoch)
@@ -126,7 +128,7 @@ def train(
         for step, (batch, eps) in enumerate(slices):
             pixels = batch / 255  # float32
             optim.zero_grad()
-            output = model(pixels.to(dtype), eps)
+            output = network(pixels.to(dtype), eps)
             terms = objective.terms(pixels, output, settings.kl_weight, settings.likelihood)
             terms.loss.mean().backward()
             # Half a step on, because a triangle's ends are 0.
@@ -141,7 +143,7 @@ def train(
                 f"the loss became {loss_mean} in epoch {epoch}: lower the recipe's learning_rate "
                 "or the model's learning_rate_scale or kl_weight; no weights were published"
             )
-        done.append(Epoch(epoch, loss_mean, error, kl_mean if model.variational else None))
+        done.append(Epoch(epoch, loss_mean, error, kl_mean if network.variational else None))
         if epoch == recipe.epochs:
             optim.release()
         elif checkpoints:
@@ -151,20 +153,20 @@ def train(
 
 def pick_dtype(recipe: Recipe, where: torch.device) -> torch.dtype:
     """What a recipe's activations are computed in: bfloat16 only where the hardware has it."""
-    mixed = recipe.precision == "bfloat16" and device.has_bfloat16(where)
+    mixed = recipe.precision == "bfloat16" and devices.has_bfloat16(where)
     return torch.bfloat16 if mixed else torch.float32
 
 
 def checkpoints_of(
     name: str,
-    settings: ModelParams,
+    settings: ModelSettings,
     recipe: Recipe,
     images: Tensor,
     seed: int,
     folder: Path = FOLDER,
 ) -> Checkpoints:
     """Checkpoints of a training in ``folder``, named by all that decides its result."""
-    code = [checkpoint, device, layers, model_module, objective, optimizer]
+    code = [checkpoint, devices, fast, initialize, model, vae, objective, optimizer]
     sources = [Path(str(module.__file__)) for module in code] + [Path(__file__)]
     decides = {
         "settings": dataclasses.asdict(settings),
@@ -173,7 +175,7 @@ def checkpoints_of(
         "images": hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest(),
         "code": [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources],
         "torch": torch.__version__,
-        "device": device.describe(images.device),
+        "device": devices.describe(images.device),
     }
     return Checkpoints(folder, name, decides)
 

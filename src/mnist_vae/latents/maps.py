@@ -14,7 +14,7 @@ THREADS = 2  # not a setting: sums over more threads have other last digits, and
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EmbedParams:
+class EmbedSettings:
     """How to fit the map: ``embed`` in params.yaml."""
 
     perplexity: Annotated[float, Range(2, 1000)]
@@ -30,7 +30,7 @@ class EmbedParams:
 
 
 def project(
-    points: np.ndarray, others: np.ndarray, settings: EmbedParams, seed: int
+    points: np.ndarray, others: np.ndarray, settings: EmbedSettings, seed: int
 ) -> tuple[dict[str, np.ndarray], str]:
     """Maps of points [N, D] with others [M, D] laid onto them, and the name of the method.
 
@@ -84,7 +84,7 @@ def pca(points: np.ndarray) -> Pca:
 
 
 def tsne(
-    points: np.ndarray, others: np.ndarray, settings: EmbedParams, seed: int
+    points: np.ndarray, others: np.ndarray, settings: EmbedSettings, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit a t-SNE map [N, 2] to points [N, D] and lay others [M, D] onto it, [M, 2].
 

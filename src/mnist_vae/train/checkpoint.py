@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_vae import artifacts
-from mnist_vae.artifacts import Arrays
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
+from mnist_vae.files.store import Arrays
 
 KEPT = 2  # the newest, and one to fall back on if that one is damaged
 
@@ -36,7 +36,7 @@ class Checkpoints:
         self.state, self.epochs = {}, []
         for path in reversed(self._kept()):
             try:
-                self.state, about = artifacts.read_arrays(path, "checkpoint", key=self.key)
+                self.state, about = store.read_arrays(path, "checkpoint", key=self.key)
             except InputError as error:
                 print(f"checkpoint left out: {error}", flush=True)
                 path.unlink(missing_ok=True)
@@ -48,7 +48,7 @@ class Checkpoints:
     def save(self, state: Arrays, epochs: Sequence[Any]) -> None:
         """Keep a state after the last of ``epochs``, and drop all but the newest two."""
         path = self.folder / f"{self.key}.{len(epochs):06d}.safetensors"
-        artifacts.write_arrays(path, "checkpoint", state, key=self.key, epochs=list(epochs))
+        store.write_arrays(path, "checkpoint", state, key=self.key, epochs=list(epochs))
         for old in self._kept()[:-KEPT]:
             old.unlink(missing_ok=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from tqdm import tqdm
 
-from mnist_vae.training import Epoch
+from mnist_vae.train.loop import Epoch
 
 
 def follow(

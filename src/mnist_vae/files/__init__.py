@@ -1,0 +1,1 @@
+"""What passes between stages: each kind of file declared once, written whole, checked when read."""

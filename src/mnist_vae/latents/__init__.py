@@ -1,0 +1,1 @@
+"""What a trained model makes of images, and what is made of its latents."""

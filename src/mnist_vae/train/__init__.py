@@ -1,0 +1,1 @@
+"""How networks learn: recipe, objective, optimizer and one loop."""
