@@ -1,13 +1,17 @@
-"""What the tests share: how many examples hypothesis tries, and images to learn from."""
+"""What the tests share: how many examples hypothesis tries, images, a project that has run."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from support.host import MODEL, OTHER, Host, Record, run_all
+from support.project import smallest
 
 # Small tensors gain nothing from threads, and processes that share cores lose much by them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -37,3 +41,29 @@ def blobs() -> np.ndarray:
     images = make_blobs(256, seed=0)
     images.setflags(write=False)
     return images
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    """A process that runs stages quickly."""
+    host = Host(tmp_path_factory.mktemp("logs"))
+    with host.process:  # ends with its stdin
+        yield host
+
+
+@pytest.fixture(scope="session")
+def finished(
+    host: Host, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[tuple[str, str], Record]]:
+    """A project of two small models, run to the end on real images, and what its stages did.
+
+    Whoever changes its files puts them back.
+    """
+    project = smallest(tmp_path_factory.mktemp("project"), (MODEL, OTHER))
+    return project, run_all(host, project, tmp_path_factory.mktemp("records"))
+
+
+@pytest.fixture(scope="session")
+def project(finished: tuple[Path, object]) -> Path:
+    """The folder of the project that has run to the end."""
+    return finished[0]

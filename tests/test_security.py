@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [
     path
-    for top in ("src", "stages", "tests", "benchmarks", ".ci")
+    for top in ("src", "stages", "tests", "benchmarks", "tools")
     for path in ROOT.glob(f"{top}/**/*.py")
 ]
 
@@ -170,4 +170,4 @@ def test_no_source_can_run_what_it_reads(path: Path) -> None:
     "name", re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text())
 )
 def test_the_tests_that_are_named_exist(name: str) -> None:
-    assert any(f"def {name}(" in path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    assert any(f"def {name}(" in path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))

@@ -12,17 +12,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from support.project import ROOT, write_images
 
 from mnist_vae.errors import InputError
-from mnist_vae.files import store
 from mnist_vae.nets import weights
 from mnist_vae.nets.initialize import initialize
 from mnist_vae.nets.model import ModelSettings, build
 
-ROOT = Path(__file__).resolve().parent.parent
 VAE2 = ModelSettings(kind="vae", latent_dim=2, kl_weight=0.001)
 WEIGHTS = "models/vae2.safetensors"
 
@@ -31,10 +29,7 @@ WEIGHTS = "models/vae2.safetensors"
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the params, a small part of MNIST and untrained weights of vae2."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    for split in ("train", "test"):
-        with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
-            path = tmp_path / f"data/mnist/{split}.safetensors"
-            store.write_arrays(path, "images", dict(arrays), split=split)
+    write_images(tmp_path)
     network = build(VAE2)
     initialize(network, "looks_linear", torch.Generator().manual_seed(0), 0.13)
     weights.save(tmp_path / WEIGHTS, network, "vae2", VAE2, epochs=1)

@@ -2,7 +2,8 @@
 
 Works on a clean clone without data: there DVC's own `dvc repro --dry --allow-missing` exits 0 in
 several stale cases and `dvc status` always fails. So the verdict is the dry run's list of stages
-that would run, and the reasons are those of `dvc status` that are not about missing data.
+that would run, and the reasons are those of `dvc status` that are not about missing data. The code
+deps of dvc.yaml have to be what the stages import too, or DVC would not see that code changed.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import subprocess
 import sys
 from typing import Any
+
+import deps
 
 MISSING = {"deleted", "not in cache"}
 
@@ -21,19 +24,19 @@ def dvc(*args: str) -> subprocess.CompletedProcess[str]:
 
 def reasons(changes: list[Any]) -> list[str]:
     """What is changed in a stage, in words, leaving out what a clean clone lacks."""
-    found = []
+    words = []
     for change in changes:
         if isinstance(change, str):
-            found.append(change)
+            words.append(change)
             continue
         for kind, entries in change.items():
             for name, state in entries.items():
                 if isinstance(state, dict):  # a params file: key -> state
-                    found += [f"param {key} ({how})" for key, how in state.items()]
+                    words += [f"param {key} ({key_state})" for key, key_state in state.items()]
                 elif state not in MISSING:
-                    what = "output" if kind == "changed outs" else "file"
-                    found.append(f"{what} {name} ({state})")
-    return found
+                    role = "output" if kind == "changed outs" else "file"
+                    words.append(f"{role} {name} ({state})")
+    return words
 
 
 def main() -> int:
@@ -41,17 +44,24 @@ def main() -> int:
     stale = [line for line in dry.stdout.splitlines() if line.startswith("Running stage")]
     status = dvc("status", "--json")
     try:
-        changed: dict[str, list[Any]] = json.loads(status.stdout)
+        changes: dict[str, list[Any]] = json.loads(status.stdout)
     except ValueError:
-        changed = {}
-    named = {stage: found for stage, entries in changed.items() if (found := reasons(entries))}
-    if dry.returncode == 0 and not stale and not named:
-        print("dvc.lock, reports, code and params agree")
-        return 0
+        changes = {}
+    changed = {stage: words for stage, entries in changes.items() if (words := reasons(entries))}
+    try:
+        wrong_deps = deps.differences()
+    except ValueError as error:
+        wrong_deps = [f"dvc.yaml: {error}"]
+    for line in wrong_deps:
+        print(f"error: {line}", file=sys.stderr)
+    if dry.returncode == 0 and not stale and not changed:
+        if not wrong_deps:
+            print("dvc.lock, reports, code and params agree")
+        return int(bool(wrong_deps))
     print("error: dvc.lock does not match; run `dvc repro` and commit the results", file=sys.stderr)
-    for stage, found in named.items():
-        print(f"  {stage}: {', '.join(found)}", file=sys.stderr)
-    if not named:
+    for stage, words in changed.items():
+        print(f"  {stage}: {', '.join(words)}", file=sys.stderr)
+    if not changed:
         print("\n".join(["  " + line for line in stale] or [dry.stderr.strip()]), file=sys.stderr)
     return 1
 

@@ -1,6 +1,6 @@
 """Kill `dvc repro` again and again, at any moment, and see that nothing is lost.
 
-Usage: python tests/torture.py [--kills 50] [--seed 0] [--out reports/torture.json]
+Usage: make torture, or python -m support.torture [--kills 50] [--seed 0] [--out FILE]
 
 A small project (two models, 400 images) runs once from nothing to its end. Then it does so in other
 folders, killed at random moments by SIGKILL, SIGTERM and SIGINT in turn and started again at once.
@@ -28,7 +28,8 @@ from typing import Any
 
 import psutil
 import yaml
-from small_project import ROOT, build, environment, run
+
+from support.project import ROOT, build, environment, run
 
 MODELS = ("ae16", "vae2")
 EPOCHS = 100  # enough that trainings are often killed behind a checkpoint
@@ -139,7 +140,7 @@ def torture(
                 by_stage[running(text)] += 1
                 print(f"kill {done + 1} of {kills}: {number.name} in {running(text)}", flush=True)
             elif code != 0:  # it ended by itself, and a Makefile's recipe would do this
-                tried = run(project, "python", ".ci/mend_lock.py")
+                tried = run(project, "python", "tools/mend_lock.py")
                 print(text, tried.stdout, flush=True)
                 mended += 1
                 stuck += [text] * (tried.returncode != 0)
