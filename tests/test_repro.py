@@ -70,8 +70,8 @@ def set_param(*keys: str, to: object) -> Callable[[Path], None]:
 
 def touch_code(name: str) -> Callable[[Path], None]:
     def change(copy: Path) -> None:
-        with (copy / name).open("a") as file:
-            file.write("# changed\n")
+        path = copy / name
+        path.write_text(path.read_text() + "# changed\n")
 
     return change
 
@@ -98,18 +98,18 @@ CHANGES = {
     ),
     "the sources": (set_param("data", "sources", to=["npm"]), {"download"}),
     "the interpolation": (set_param("encode", "steps", to=5), of("encode")),
-    "objective.py": (touch_code("src/mnist_vae/objective.py"), of("train")),
-    "latent.py": (touch_code("src/mnist_vae/latent.py"), of("encode", "evaluate")),
-    "model.py": (touch_code("src/mnist_vae/model.py"), of("train", "encode", "evaluate")),
+    "objective.py": (touch_code("src/mnist_vae/train/objective.py"), of("train")),
+    "views.py": (touch_code("src/mnist_vae/latents/views.py"), of("encode", "evaluate")),
+    "vae.py": (touch_code("src/mnist_vae/nets/vae.py"), of("train", "encode", "evaluate")),
     "figures.py": (touch_code("src/mnist_vae/figures.py"), {*of("draw"), "report"}),
     "optimizer.py": (
-        touch_code("src/mnist_vae/optimizer.py"),
+        touch_code("src/mnist_vae/train/optimizer.py"),
         {"classify", *of("train", "evaluate")},
     ),
     "audit.py": (touch_code("src/mnist_vae/audit.py"), {*of("evaluate"), "report"}),
     "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify"}),
     "store.py": (
-        touch_code("src/mnist_vae/store.py"),
+        touch_code("src/mnist_vae/files/store.py"),
         {"download", "classify", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
@@ -223,7 +223,7 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(tmp_path: Pat
     ):
         done = run(copy, *command)
         assert done.returncode == 0, done.stderr
-    objective = copy / "src/mnist_vae/objective.py"
+    objective = copy / "src/mnist_vae/train/objective.py"
     honest = objective.read_text()
     edited = honest.replace("return F.mse_loss(", "return 3 * F.mse_loss(")
     assert edited != honest
