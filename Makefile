@@ -12,35 +12,44 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Set in some containers; each stage would compile what it imports anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help reproduce test fuzz torture lint check-lock bench compare lock clean
+.PHONY: help reproduce test fuzz torture mutate lint deps check-lock bench seeds compare lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
-	@dvc repro || { python .ci/mend_lock.py && dvc repro; }
+	@dvc repro || { python tools/mend_lock.py && dvc repro; }
 	@echo && sed -n '/^|  |/,/^$$/p' reports/README.md
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
 	@echo "metrics: reports/metrics/MODEL.json, all of them with: dvc metrics show"
 
-test: $(READY) ## run the tests
-	@python -m pytest
+test: $(READY) ## run the tests, and see how much of the code they reach
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 fuzz: $(READY) ## try 10,000 inputs of each kind on every reader
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/test_fuzz.py
 
 torture: $(READY) ## kill the pipeline 50 times on small data, and see that nothing is lost
-	@python tests/torture.py
+	@PYTHONPATH=tests:tools python -m support.torture
+
+mutate: $(READY) ## change losses, metrics and files here and there, and see that a test fails
+	@mutmut run && mutmut results
 
 lint: $(READY) ## check style (ruff) and types (mypy)
 	@ruff check . && ruff format --check . && mypy
 
+deps: $(READY) ## write the code deps of dvc.yaml from the imports
+	@python tools/deps.py
+
 check-lock: $(READY) ## fail when dvc.lock and reports do not match code and params
-	@python .ci/check_lock.py
+	@python tools/check_lock.py
 
 bench: $(READY) ## time training against the notebook's own loop, on this machine
 	@python benchmarks/bench.py
+
+seeds: $(READY) ## train every model from ten seeds, and see how far results spread
+	@python benchmarks/over_seeds.py
 
 compare: $(READY) ## train with other threads, precisions and devices, and compare the results
 	@python benchmarks/reproducibility.py
@@ -53,8 +62,8 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
 	@rm -rf $(VENV) data models checkpoints dvc_plots .mypy_cache .pytest_cache .ruff_cache \
-	    .hypothesis src/*.egg-info
-	@find src stages tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	    .hypothesis .coverage mutants src/*.egg-info
+	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(READY): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || \

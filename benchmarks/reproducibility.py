@@ -7,85 +7,68 @@ differs is named in the first column. Two runs of the same kind come first: they
 
 from __future__ import annotations
 
+from beside import ROOT, run
+
 import hashlib
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from typing import Any
 
 import torch
-import yaml
+from trainings import train
 
-from mnist_vae import process
 from mnist_vae.files import store
-from mnist_vae.latents import views
-from mnist_vae.nets import devices, weights
-from mnist_vae.train import objective
+from mnist_vae.nets import devices
 
-ROOT = Path(__file__).resolve().parent.parent
 MODELS = ("vae16", "vae2")
-FASTEST = "bfloat16" if devices.has_bfloat16(torch.device("cpu")) else "float32"
-KINDS: dict[str, tuple[str, dict[str, str]]] = {
-    f"2 threads, {FASTEST}": (FASTEST, {"OMP_NUM_THREADS": "2"}),
-    "the same again": (FASTEST, {"OMP_NUM_THREADS": "2"}),
-    f"1 thread, {FASTEST}": (FASTEST, {"OMP_NUM_THREADS": "1"}),
-    "2 threads, float32": ("float32", {"OMP_NUM_THREADS": "2"}),
-}
-if torch.cuda.is_available():
-    KINDS |= {
-        f"CUDA, {precision}": (precision, {"MNIST_VAE_DEVICE": "cuda"})
-        for precision in ("bfloat16", "float32")
+
+
+def kinds() -> dict[str, tuple[str, dict[str, str]]]:
+    """Precision and environment of each kind of training, by name."""
+    fastest = "bfloat16" if devices.has_bfloat16(torch.device("cpu")) else "float32"
+    one, two = ({devices.VARIABLE: "cpu", "OMP_NUM_THREADS": number} for number in "12")
+    named = {
+        f"2 threads, {fastest}": (fastest, two),
+        "the same again": (fastest, two),
+        f"1 thread, {fastest}": (fastest, one),
+        "2 threads, float32": ("float32", two),
     }
+    if torch.cuda.is_available():
+        for precision in ("bfloat16", "float32"):
+            named[f"CUDA, {precision}"] = (precision, {devices.VARIABLE: "cuda"})
+    return named
 
 
-def measure(name: str, precision: str, env: dict[str, str]) -> dict[str, object]:
+def measure(name: str, precision: str, env: dict[str, str]) -> dict[str, float | str]:
     """Train a model and measure it on the test set, from its posterior means."""
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        shutil.copytree(ROOT / "stages", copy / "stages")
-        (copy / "data").symlink_to(ROOT / "data")
-        tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+    def change(tree: dict[str, Any]) -> None:
         tree["recipes"][tree["recipe"]]["precision"] = precision
-        (copy / "params.yaml").write_text(yaml.safe_dump(tree))
-        subprocess.run(
-            (sys.executable, "stages/train.py", name),
-            cwd=copy,
-            env={**os.environ, "MNIST_VAE_DEVICE": "cpu", **env},
-            check=True,
-        )
-        path = copy / f"models/{name}.safetensors"
-        vae, _, _ = weights.load(path, name)
-        digest = hashlib.sha256()
-        for value in vae.state_dict().values():
-            digest.update(value.numpy().tobytes())
-        curve = store.read_table(copy / f"reports/curves/{name}.csv", "loss")
-    test, _ = store.read_arrays(Path("data/mnist/test.safetensors"), "images", "images")
-    mean, _ = views.encode(vae, test["images"])
-    images = torch.from_numpy(test["images"])[:, None] / 255
-    with torch.inference_mode():
-        error = objective.squared_error(images, vae.decode(torch.from_numpy(mean)))
+
+    training = train(ROOT, name, change, **env)
+    digest = hashlib.sha256()
+    for value in training.network.state_dict().values():
+        digest.update(value.numpy().tobytes())
     return {
         "weights_sha256": digest.hexdigest(),
-        "final_training_loss": float(curve["loss"][-1]),
-        "test_squared_error": float(error.mean()),
+        "final_training_loss": training.final_training_loss,
+        "test_squared_error": training.test_squared_error,
     }
 
 
 def main() -> None:
-    os.chdir(ROOT)
-    found = {name: {kind: measure(name, *how) for kind, how in KINDS.items()} for name in MODELS}
+    measured = {
+        name: {kind: measure(name, precision, env) for kind, (precision, env) in kinds().items()}
+        for name in MODELS
+    }
     store.write_json(
-        Path("reports/reproducibility.json"),
+        ROOT / "reports" / "reproducibility.json",
         {
             "torch": torch.__version__,
             "instructions": torch.backends.cpu.get_cpu_capability(),
-            **found,
+            **measured,
         },
     )
-    for name, kinds in found.items():
-        for kind, values in kinds.items():
+    for name, rows in measured.items():
+        for kind, values in rows.items():
             print(
                 f"| {name} | {kind} | {values['final_training_loss']:.4f} | "
                 f"{values['test_squared_error']:.4f} | `{str(values['weights_sha256'])[:8]}` |"
@@ -93,4 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    process.run(main)
+    run(main)

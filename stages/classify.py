@@ -6,47 +6,38 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import metrics, params
+import msgspec
+
+from mnist_vae import process
 from mnist_vae.files import store
-from mnist_vae.nets import classifier, devices
+from mnist_vae.files.images import IMAGES
+from mnist_vae.measure.accuracy import accuracy
+from mnist_vae.nets import classifier_weights, devices
+from mnist_vae.nets.classifier import Classifier, classify
+from mnist_vae.settings import Seed, read_params
+from mnist_vae.train.classify import ClassifierSettings, train
 
 
 def main() -> None:
-    devices.tune_for_training()
-    settings, seed = params.load(
-        ("classifier", classifier.ClassifierSettings), ("seed", params.Seed)
-    )
-    train, _ = store.read_arrays(
-        Path("data/mnist/train.safetensors"),
-        "images",
-        "images uint8 N 28 28",
-        "labels uint8<10 N",
-        split="train",
-    )
-    test, _ = store.read_arrays(
-        Path("data/mnist/test.safetensors"),
-        "images",
-        "images uint8 N 28 28",
-        "labels uint8<10 N",
-        split="test",
-    )
-    where = devices.pick()
-    images = devices.to_device(train["images"], where)[:, None]
-    labels = devices.to_device(train["labels"], where)
+    process.tune_for_training()
+    settings, seed = read_params(("classifier", ClassifierSettings), ("seed", Seed))
+    training, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), split="test")
+    device = devices.pick()
+    images = devices.to_device(training["images"], device)[:, None]
+    labels = devices.to_device(training["labels"], device)
 
-    network = classifier.Classifier()
-    losses = classifier.train(network, settings, images, labels, seed=seed)
-    for epoch, loss in enumerate(losses, 1):
-        print(f"classifier, epoch {epoch}/{settings.epochs}: cross-entropy {loss:.4f}", flush=True)
-    found = {
-        "test_accuracy": metrics.digits_kept(
-            classifier.classify(network, test["images"]).digits, test["labels"]
-        ),
-        "epochs": settings.epochs,
-        "parameters": sum(p.numel() for p in network.parameters()),
-    }
-    classifier.save(Path("data/classifier.safetensors"), network, **found)
-    store.write_json(Path("reports/classifier.json"), found)
+    network = Classifier()
+    for epoch in train(network, settings, images, labels, seed=seed):
+        progress = f"{epoch.number}/{settings.epochs}"
+        print(f"classifier, epoch {progress}: cross-entropy {epoch.means['loss']:.4f}", flush=True)
+    facts = classifier_weights.ClassifierFacts(
+        test_accuracy=accuracy(classify(network, test["images"]).digits, test["labels"]),
+        epochs=settings.epochs,
+        parameters=sum(p.numel() for p in network.parameters()),
+    )
+    classifier_weights.save(Path("data/classifier.safetensors"), network, facts)
+    store.write_json(Path("reports/classifier.json"), msgspec.to_builtins(facts))
 
 
 if __name__ == "__main__":

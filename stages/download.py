@@ -6,16 +6,17 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import mnist, params
-from mnist_vae.files import store
+from mnist_vae.data import mnist
+from mnist_vae.files.images import IMAGES, ImagesFacts
+from mnist_vae.settings import read_params
 
 
 def main() -> None:
-    (settings,) = params.load(("data", mnist.DataParams))
+    (settings,) = read_params(("data", mnist.DataSettings))
     source, splits = mnist.fetch(settings)
     for split, arrays in splits.items():
         path = Path(f"data/mnist/{split}.safetensors")
-        store.write_arrays(path, "images", arrays, split=split)
+        IMAGES.write(path, arrays, ImagesFacts(split=split))
         print(f"{path}: {len(arrays['labels'])} images from {source}")
 
 

@@ -6,30 +6,22 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import params, process
-from mnist_vae.files import store
+from mnist_vae import process
+from mnist_vae.files.latents import LATENTS
+from mnist_vae.files.maps import MAPS, MapsFacts
 from mnist_vae.latents.maps import EmbedSettings, project
+from mnist_vae.settings import read_params
 
 
 def main() -> None:
     name = process.argument("MODEL")
-    settings, seed = params.load(("embed", EmbedSettings), ("seed", params.Seed))
-    latents, _ = store.read_arrays(
-        Path(f"data/latents/{name}.safetensors"),
-        "latents",
-        "mean float32 N D",
-        "labels uint8<10 N",
-        "class_latents float32 10 D",
-        model=name,
-    )
-    maps, method = project(latents["mean"], latents["class_latents"], settings, seed)
-    store.write_arrays(
+    (settings,) = read_params(("embed", EmbedSettings))
+    latents, model = LATENTS.read(Path(f"data/latents/{name}.safetensors"), model=name)
+    maps, method = project(latents["mean"], latents["class_latents"], settings, model.seed)
+    MAPS.write(
         Path(f"data/maps/{name}.safetensors"),
-        "maps",
         {**maps, "labels": latents["labels"]},
-        model=name,
-        method=method,
-        perplexity=settings.perplexity,
+        MapsFacts(model=name, method=method, perplexity=settings.perplexity),
     )
 
 

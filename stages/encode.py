@@ -6,46 +6,40 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import params, process
-from mnist_vae.files import store
-from mnist_vae.latents import views
-from mnist_vae.nets import devices, weights
+from mnist_vae import process
+from mnist_vae.files.images import IMAGES
+from mnist_vae.files.latents import LATENTS, LatentsFacts
+from mnist_vae.files.views import VIEWS, ViewsFacts
+from mnist_vae.latents.codes import encode
+from mnist_vae.latents.views import EncodeSettings, explore
+from mnist_vae.nets import devices, fast, weights
+from mnist_vae.settings import read_params
 
 
 def main() -> None:
     name = process.argument("MODEL")
-    settings, seed = params.load(("encode", views.EncodeSettings), ("seed", params.Seed))
-    path = Path(f"models/{name}.safetensors")
-    vae, _, about = weights.load(path, name)
-    epochs = params.check(about.get("epochs"), int, f"{path}: epochs")
-    test, _ = store.read_arrays(
-        Path("data/mnist/test.safetensors"),
-        "images",
-        "images uint8 N 28 28",
-        "labels uint8<10 N",
-        split="test",
-    )
-    train, _ = store.read_arrays(
-        Path("data/mnist/train.safetensors"),
-        "images",
-        "images uint8 N 28 28",
-        "labels uint8<10 N",
-        split="train",
-    )
-    vae.to(devices.pick())
+    (settings,) = read_params(("encode", EncodeSettings))
+    vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
+    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), split="test")
+    train, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    fast.place(vae, devices.pick(), image_size=vae.image_size)
 
-    latents, images = views.explore(vae, test["images"], test["labels"], settings, seed)
-    latents["train_mean"], _ = views.encode(vae, train["images"])
-    latents["train_labels"] = train["labels"]
-    facts = {"model": name, "epochs": epochs}
-    store.write_arrays(Path(f"data/latents/{name}.safetensors"), "latents", latents, **facts)
-    store.write_arrays(
+    latents, views = explore(vae, test["images"], test["labels"], settings, model.seed)
+    latents |= {"train_mean": encode(vae, train["images"]).mean, "train_labels": train["labels"]}
+    LATENTS.write(
+        Path(f"data/latents/{name}.safetensors"),
+        latents,
+        LatentsFacts(model=name, seed=model.seed, epochs=model.epochs),
+    )
+    VIEWS.write(
         Path(f"data/images/{name}.safetensors"),
-        "images of a model",
-        images,
-        **facts,
-        classes=settings.interpolate,
-        start=settings.first_pair,
+        views,
+        ViewsFacts(
+            model=name,
+            epochs=model.epochs,
+            classes=settings.interpolate,
+            start=settings.first_pair,
+        ),
     )
 
 

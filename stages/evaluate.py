@@ -6,60 +6,48 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import evaluation, params, process
-from mnist_vae.files import store
-from mnist_vae.nets import classifier, devices, weights
+from mnist_vae import process
+from mnist_vae.files import curves, store
+from mnist_vae.files.images import IMAGES
+from mnist_vae.files.latents import LATENTS
+from mnist_vae.files.maps import MAPS
+from mnist_vae.measure.evaluate import EvaluateSettings, Trained, measure
+from mnist_vae.nets import classifier_weights, devices, fast, weights
+from mnist_vae.settings import read_params
 
 
 def main() -> None:
     name = process.argument("MODEL")
-    how, seed = params.load(("evaluate", evaluation.EvaluateSettings), ("seed", params.Seed))
-    path = Path(f"models/{name}.safetensors")
-    vae, settings, about = weights.load(path, name)
-    epochs = params.check(about.get("epochs"), int, f"{path}: epochs")
-    trained_on = params.check(about.get("device"), str, f"{path}: device")
-    network, _ = classifier.load(Path("data/classifier.safetensors"))
-    variational, dim = settings.kind == "vae", settings.latent_dim
-    logvar = f"logvar float32 N {dim}"
-    latents, _ = store.read_arrays(
+    (settings,) = read_params(("evaluate", EvaluateSettings))
+    vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
+    classifier, _ = classifier_weights.load(Path("data/classifier.safetensors"))
+    latents, _ = LATENTS.read(
         Path(f"data/latents/{name}.safetensors"),
-        "latents",
-        f"mean float32 N {dim}",
-        logvar if variational else (logvar,),
-        "labels uint8<10 N",
-        f"train_mean float32 M {dim}",
-        "train_labels uint8<10 M",
+        needs=["logvar"] if vae.variational else [],
+        sizes={"D": vae.latent_dim},
         model=name,
-        epochs=epochs,
+        epochs=model.epochs,
     )
-    size = len(latents["mean"])
-    maps, _ = store.read_arrays(
-        Path(f"data/maps/{name}.safetensors"),
-        "maps",
-        f"map float32 {size} 2",
-        f"pca float32 {size} 2",
-        model=name,
+    size = {"N": len(latents["mean"])}
+    maps, _ = MAPS.read(Path(f"data/maps/{name}.safetensors"), sizes=size, model=name)
+    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), sizes=size, split="test")
+    curve = curves.read(
+        Path(f"reports/curves/{name}.csv"), variational=vae.variational, length=model.epochs
     )
-    data, _ = store.read_arrays(
-        Path("data/mnist/test.safetensors"), "images", f"images uint8 {size} 28 28", split="test"
-    )
-    columns = ["epoch", "loss", "squared_error", *(["kl"] if variational else [])]
-    curve = store.read_table(Path(f"reports/curves/{name}.csv"), *columns, length=epochs)
-    where = devices.pick()
+    device = devices.pick()
+    for network in (vae, classifier):
+        fast.place(network, device, image_size=network.image_size)
 
-    measured = evaluation.measure(
-        vae.to(where),
-        settings,
-        network.to(where),
+    measured = measure(
+        Trained(vae, model.settings, curve),
+        classifier,
+        test["images"],
         latents,
         maps,
-        data["images"],
-        curve,
-        how,
-        seed,
+        settings=settings,
+        seed=model.seed,
     )
-    measured["device"] = trained_on
-    store.write_json(Path(f"reports/metrics/{name}.json"), measured)
+    store.write_json(Path(f"reports/metrics/{name}.json"), {**measured, "device": model.device})
 
 
 if __name__ == "__main__":

@@ -6,43 +6,44 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import figures, mnist, page, params, report
-from mnist_vae.files import store
+from mnist_vae.data.mnist import MNIST
+from mnist_vae.figures import comparison, style
+from mnist_vae.files import curves, store
+from mnist_vae.report import content, html, markdown, pictures, provenance, tables
+from mnist_vae.settings import Seed, read_params
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
 
 def main() -> None:
-    models, recipe, chosen, seed, dpi = params.load(
+    models, recipe, chosen, seed, evaluate, dpi = read_params(
         ("models", dict[str, object]),
         ("recipe", str),
         ("recipes.${recipe}", dict[str, object]),
-        ("seed", params.Seed),
-        ("figures.dpi", int),
+        ("seed", Seed),
+        ("evaluate", dict[str, object]),
+        ("figures.dpi", style.Dpi),
     )
     measured = {name: store.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
-    curves = {
-        name: store.read_table(Path(f"reports/curves/{name}.csv"), "epoch", "loss")
-        for name in models
-    }
+    losses = {name: curves.read(Path(f"reports/curves/{name}.csv")) for name in models}
     classifier = store.read_json(Path("reports/classifier.json"))
-    plane = figures.png(figures.of_all_models(*report.points(measured)), dpi)
-    sizes = {report.RATE_DISTORTION: report.png_size("the plane", plane)} | {
-        path.relative_to("reports").as_posix(): report.png_size(str(path), path.read_bytes())
+    plane = style.png(comparison.of_all_models(*pictures.points(measured)), dpi)
+    sizes = {pictures.RATE_DISTORTION: pictures.png_size("the plane", plane)} | {
+        path.relative_to("reports").as_posix(): pictures.png_size(str(path), path.read_bytes())
         for path in sorted(Path("reports/figures").glob("*/*.png"))
     }
-    settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed}
+    settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
     lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
-        "Training images, SHA-256": mnist.FILES["train-images-idx3-ubyte"][1],
-        "Versions that requirements.txt pins": report.pinned(lock, *PACKAGES),
+        "Training images, SHA-256": MNIST.files["train-images-idx3-ubyte"].sha256,
+        "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
-    composed = report.compose(models, measured, sizes, classifier, settings, facts)
+    page = content.compose(models, measured, sizes, classifier, settings, facts)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)
-    store.write_bytes(Path("reports/README.md"), page.markdown(composed).encode())
-    store.write_bytes(Path("reports/index.html"), page.html_file(composed).encode())
-    store.write_table(Path("reports/curves.csv"), report.long_table(curves))
+    store.write_bytes(Path("reports/README.md"), markdown.render(page).encode())
+    store.write_bytes(Path("reports/index.html"), html.render(page).encode())
+    store.write_table(Path("reports/curves.csv"), tables.long_table(losses))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Train one model: arrays in, weights and loss curve out. Usage: python stages/train.py MODEL"""
+"""Train one model: images in, weights and loss curve out. Usage: python stages/train.py MODEL"""
 
 from __future__ import annotations
 
@@ -6,39 +6,45 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import params, process
-from mnist_vae.files import store
+from mnist_vae import process
+from mnist_vae.files import curves
+from mnist_vae.files.images import IMAGES
 from mnist_vae.nets import devices, weights
 from mnist_vae.nets.model import ModelSettings, build
-from mnist_vae.train import loop, progress
+from mnist_vae.settings import Seed, read_params
+from mnist_vae.train import autoencode, progress
+from mnist_vae.train.loop import pick_dtype
+from mnist_vae.train.recipe import Recipe
 
 
 def main() -> None:
-    devices.tune_for_training()
+    process.tune_for_training()
     name = process.argument("MODEL")
-    settings, recipe, seed = params.load(
-        (f"models.{name}", ModelSettings),
-        ("recipes.${recipe}", loop.Recipe),
-        ("seed", params.Seed),
+    settings, recipe, seed = read_params(
+        (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
-    data, _ = store.read_arrays(
-        Path("data/mnist/train.safetensors"), "images", "images uint8 N 28 28", split="train"
-    )
-    where = devices.pick()
-    images = devices.to_device(data["images"], where)[:, None]
+    arrays, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    device = devices.pick()
+    images = devices.to_device(arrays["images"], device)[:, None]
 
     vae = build(settings)
     seed = settings.pick_seed(seed)
-    kept = loop.checkpoints_of(name, settings, recipe, images, seed)
-    epochs = loop.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
-    rows = []
+    kept = autoencode.checkpoints_of(name, settings, recipe, images, seed)
+    epochs = autoencode.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
+    curve = []
     for epoch in progress.follow(epochs, recipe.epochs, len(images), name, len(kept.epochs)):
-        rows.append({k: v for k, v in epoch._asdict().items() if v is not None})
+        curve.append((epoch.number, epoch.means))
         # Written as it grows, so that a running training can be watched.
-        store.write_table(Path(f"reports/curves/{name}.csv"), rows)
-    precision = str(loop.pick_dtype(recipe, where)).removeprefix("torch.")
-    about = {"epochs": recipe.epochs, "device": f"{devices.describe(where)}, {precision}"}
-    weights.save(Path(f"models/{name}.safetensors"), vae, name, settings, **about)
+        curves.write(Path(f"reports/curves/{name}.csv"), curve)
+    precision = str(pick_dtype(recipe, device)).removeprefix("torch.")
+    facts = weights.ModelFacts(
+        model=name,
+        settings=settings,
+        seed=seed,
+        epochs=recipe.epochs,
+        device=f"{devices.describe(device)}, {precision}",
+    )
+    weights.save(Path(f"models/{name}.safetensors"), vae, facts)
     kept.clear()
 
 

@@ -1,131 +1,112 @@
-"""dvc.yaml against the code: exact dependencies, exact params, exactly the affected stages."""
+"""dvc.yaml against what the stages do: code deps, data deps, params and outs are exact."""
 
 from __future__ import annotations
 
 import ast
-import fnmatch
-import re
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 
 import pytest
-import yaml
+from deps import differences
+from support.host import Record
+from support.project import ROOT, STAGES, data_deps, outs
 
-ROOT = Path(__file__).resolve().parent.parent
+Records = dict[tuple[str, str], Record]
 PACKAGE = ROOT / "src" / "mnist_vae"
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-MODULES = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
 
 
-def body(stage: str) -> dict:
-    return STAGES[stage].get("do", STAGES[stage])
+def test_code_deps_are_exactly_the_imports() -> None:
+    assert differences() == []
 
 
-def script(stage: str) -> Path:
-    return ROOT / body(stage)["cmd"].split()[1]
+# --- What a stage does when it runs ---------------------------------------------------------------
 
 
-def outs(stage: str) -> list[str]:
-    """Paths of all that a stage writes."""
-    written = [out for kind in ("outs", "metrics", "plots") for out in body(stage).get(kind, [])]
-    return [next(iter(out)) if isinstance(out, dict) else out for out in written]
+@pytest.fixture(params=STAGES)
+def stage(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-@cache
-def imports(path: Path) -> frozenset[str]:
-    """Names of the package's modules that a file imports itself, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+@pytest.fixture
+def runs(stage: str, finished: tuple[Path, Records]) -> dict[str, Record]:
+    """The runs of one stage, by model."""
+    return {model: record for (name, model), record in finished[1].items() if name == stage}
+
+
+def of_model(paths: list[str], model: str) -> set[str]:
+    return {path.replace("${key}", model) for path in paths}
+
+
+def outside(paths: set[str], declared: set[str]) -> set[str]:
+    """The paths that are none of those declared, and below none of them."""
+    return {path for path in paths if not any(f"{path}/".startswith(f"{d}/") for d in declared)}
+
+
+def untouched(declared: set[str], paths: set[str]) -> set[str]:
+    """The declared paths that are none of ``paths`` and have none of them below."""
+    return {d for d in declared if not any(f"{path}/".startswith(f"{d}/") for path in paths)}
+
+
+def test_params_are_exactly_the_keys_read(stage: str, runs: dict[str, Record]) -> None:
+    for model, run in runs.items():
+        assert of_model(STAGES[stage].get("params", []), model) == set(run.params)
+        assert ("params.yaml" in run.read) == bool(run.params)  # nobody reads it another way
+
+
+def test_data_deps_are_exactly_the_files_read(stage: str, runs: dict[str, Record]) -> None:
+    for model, run in runs.items():
+        declared = of_model(data_deps(stage), model)
+        assert outside(run.read - {"params.yaml"}, declared) == set()
+        assert untouched(declared, run.read) == set()
+
+
+def test_outs_are_exactly_the_files_written(stage: str, runs: dict[str, Record]) -> None:
+    for model, run in runs.items():
+        declared = of_model(outs(stage), model)
+        assert outside(run.written, declared | {"checkpoints"}) == set()
+        assert untouched(declared, run.written) == set()
+
+
+# --- What imports what ----------------------------------------------------------------------------
+
+LEVELS = {  # a module imports from its own room and from rooms of no higher level
+    "errors": 0,
+    **dict.fromkeys(("settings", "seeds", "process"), 1),
+    "files": 2,
+    "data": 3,
+    "nets": 4,
+    **dict.fromkeys(("measure", "latents"), 5),
+    "train": 6,
+    "figures": 7,
+    "report": 8,
+}
+MODULES = sorted({*PACKAGE.rglob("*.py")} - {PACKAGE / "__init__.py"})  # it may use every room
+
+
+def imported(file: Path) -> set[str]:
+    """Dotted names that a file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("mnist_vae.")}
-        elif isinstance(node, ast.ImportFrom) and node.module == "mnist_vae":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mnist_vae."):
-            found.add(node.module.split(".")[1])
-    return frozenset(found)
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
-def reachable(path: Path) -> set[str]:
-    todo, seen = set(imports(path)), set()
-    while todo:
-        module = todo.pop()
-        seen.add(module)
-        todo |= imports(PACKAGE / f"{module}.py") - seen
-    return seen
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_from_no_room_above_its_own(module: Path) -> None:
+    room = module.relative_to(PACKAGE).with_suffix("").parts[0]
+    assert room in LEVELS, f"{room} is no room: move {module.name} into one, or add it to LEVELS"
+    names = {name.split(".")[1] for name in imported(module) if name.startswith("mnist_vae.")}
+    assert {n for n in names if LEVELS[n] > LEVELS[room]} == set()
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_code_deps_are_exactly_the_imports(stage: str) -> None:
-    code = {dep for dep in body(stage)["deps"] if dep.endswith(".py")}
-    wanted = {f"src/mnist_vae/{module}.py" for module in reachable(script(stage))}
-    assert code == wanted | {"stages/start.py", str(script(stage).relative_to(ROOT))}
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_params_are_exactly_the_keys_read(stage: str) -> None:
-    calls = [
-        node
-        for node in ast.walk(ast.parse(script(stage).read_text()))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "params.load"
-    ]
-    assert len(calls) <= 1, "one call reads the params"
-    keys = set()
-    for wanted in calls[0].args if calls else []:
-        assert isinstance(wanted, ast.Tuple)
-        key = wanted.elts[0]
-        if isinstance(key, ast.JoinedStr):  # f"models.{name}"; dvc.yaml calls the name ${key}
-            keys.add(
-                "".join(v.value if isinstance(v, ast.Constant) else "${key}" for v in key.values)
-            )
-        else:
-            assert isinstance(key, ast.Constant)
-            keys.add(key.value)
-    assert set(body(stage).get("params", [])) == keys
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_files_read_and_written_are_declared(stage: str) -> None:
-    """Each path that a stage script names is one of the stage's deps or outs."""
-    declared = {*outs(stage), *(dep for dep in body(stage)["deps"] if not dep.endswith(".py"))}
-    declared = {re.sub(r"\$\{\w+\}", "*", path) for path in declared}
-    for node in ast.walk(ast.parse(script(stage).read_text())):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Path":
-            path = re.sub(r"\{\w+\}", "*", ast.unparse(node.args[0]).lstrip("f").strip("'"))
-            inside = any(path.startswith(f"{folder}/") for folder in declared)
-            assert inside or fnmatch.filter(declared, path), path
-
-
-LAYERS = [  # a module imports only from lines above its own
-    {"errors"},
-    {"params", "artifacts", "layers", "page"},
-    {"mnist", "device", "checkpoint", "model", "metrics", "audit", "optimizer"},
-    {"objective", "latent", "classifier", "projection", "figures"},
-    {"training", "evaluation", "report"},
-    {"progress"},
-]
-
-
-def test_every_module_has_a_layer() -> None:
-    assert set().union(*LAYERS) == MODULES
-
-
-@pytest.mark.parametrize("level", range(len(LAYERS)))
-def test_layers_import_only_downwards(level: int) -> None:
-    below = set().union(*LAYERS[:level])
-    for module in LAYERS[level]:
-        assert imports(PACKAGE / f"{module}.py") <= below, module
-
-
-def test_stages_do_not_import_each_other() -> None:
-    scripts = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"start"}
-    for path in (ROOT / "stages").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                assert not {alias.name.split(".")[0] for alias in node.names} & scripts
-            elif isinstance(node, ast.ImportFrom):
-                assert (node.module or "").split(".")[0] not in scripts | {"stages"}
+@pytest.mark.parametrize("script", sorted((ROOT / "stages").glob("*.py")), ids=lambda p: p.stem)
+def test_stages_do_not_import_each_other(script: Path) -> None:
+    others = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"start"}
+    assert not {name.split(".")[0] for name in imported(script)} & {"stages", *others}
 
 
 @pytest.mark.parametrize(
@@ -139,9 +120,15 @@ def test_stages_do_not_import_each_other() -> None:
         ("download", {"torch", "torchvision", "matplotlib"}),
     ],
 )
-def test_stages_import_nothing_heavy_that_they_do_not_need(stage: str, heavy: set[str]) -> None:
+def test_stages_import_their_deps_and_nothing_heavy_that_they_do_not_need(
+    stage: str, heavy: set[str]
+) -> None:
     code = f"import sys; sys.path.insert(0, 'stages'); import {stage}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert not heavy & set(done.stdout.split())
+    loaded = set(done.stdout.split())
+    assert not heavy & loaded
+    names = {f"src/{name.replace('.', '/')}" for name in loaded if name.startswith("mnist_vae.")}
+    modules = {f"{name}.py" for name in names if (ROOT / f"{name}.py").exists()}
+    assert modules <= set(STAGES[stage]["deps"])  # Python itself agrees with tools/deps.py

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
+from support.project import ROOT, run
 
-ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MODELS = yaml.safe_load((ROOT / "params.yaml").read_text())["models"]
 
 
 def row(model: str) -> str:
-    found = json.loads((ROOT / f"reports/metrics/{model}.json").read_text())
-    kl = f"{found['rate']['kl']:.1f}" if "rate" in found else "–"
-    fid = found["samples"].get("frechet_prior")
+    metrics = json.loads((ROOT / f"reports/metrics/{model}.json").read_text())
+    kl = f"{metrics['rate']['kl']:.1f}" if "rate" in metrics else "–"
+    fid = metrics["samples"].get("frechet_prior")
     return (
-        f"| `{model}` | {found['distortion']['squared_error']:.2f} | {kl} | "
-        f"{found['latent']['probe_accuracy']:.1f} | {'–' if fid is None else f'{fid:.0f}'} |"
+        f"| `{model}` | {metrics['distortion']['squared_error']:.2f} | {kl} | "
+        f"{metrics['latent']['probe_accuracy']:.1f} | {'–' if fid is None else f'{fid:.0f}'} |"
     )
 
 
@@ -39,6 +38,11 @@ def test_make_targets_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 
-def test_the_layout_names_every_module() -> None:
-    for path in (ROOT / "src/mnist_vae").glob("[a-z]*.py"):
-        assert f" {path.name} " in README, path.name
+def test_the_layout_names_every_room_and_every_folder() -> None:
+    tracked = run(ROOT, "git", "ls-files").stdout.splitlines()
+    folders = {path.split("/")[0] for path in tracked if re.match(r"\w+/", path)}
+    rooms = {path.parent.name for path in (ROOT / "src/mnist_vae").glob("*/__init__.py")}
+    assert {"docs", "tests"} <= folders
+    assert {"data", "report"} <= rooms
+    layout = README.partition("## Layout")[2].partition("\n## ")[0]
+    assert folders | rooms <= set(re.findall(r"^ +(\w+)/", layout, re.MULTILINE))

@@ -1,17 +1,21 @@
-"""Nothing in the project can run what it reads; the tests that docs/security.md names exist."""
+"""Nothing runs what it reads, or takes more memory; the tests that docs/ names exist."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from support.project import ROOT, environment
 
-ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [
     path
-    for top in ("src", "stages", "tests", "benchmarks", ".ci")
+    for top in ("src", "stages", "tests", "benchmarks", "tools")
     for path in ROOT.glob(f"{top}/**/*.py")
 ]
 
@@ -69,7 +73,8 @@ class Audit(ast.NodeVisitor):
         name = self.name(node.func)
         given = {keyword.arg: keyword.value for keyword in node.keywords}
         for switch in {"shell", "allow_pickle"} & given.keys():
-            if not (isinstance(given[switch], ast.Constant) and given[switch].value is False):
+            value = given[switch]
+            if not (isinstance(value, ast.Constant) and value.value is False):
                 self.found.append(f"{name}({switch})")
         if name == "numpy.load" and (len(node.args) > 2 or None in given):
             self.found.append(name)
@@ -153,8 +158,10 @@ def test_what_could_run_data_is_found(source: str) -> None:
 
 
 def test_the_sources_are_those_of_the_whole_project() -> None:
-    assert {"params.py", "train.py", "bench.py", "check_lock.py", Path(__file__).name} <= {
-        path.name for path in SOURCES
+    names = {path.relative_to(ROOT).as_posix() for path in SOURCES}
+    assert names >= {
+        *("src/mnist_vae/settings.py", "src/mnist_vae/files/store.py", "stages/train.py"),
+        *("tools/check_lock.py", "benchmarks/bench.py", "tests/support/host.py"),
     }
 
 
@@ -163,11 +170,55 @@ def test_no_source_can_run_what_it_reads(path: Path) -> None:
     assert Audit(path.read_text()).found == []
 
 
+# --- Nothing takes more room than it has ----------------------------------------------------------
+
+
+def test_nothing_is_allocated_for_a_boastful_header(tmp_path: Path) -> None:
+    for name, offsets in (("data", [0, 2**32]), ("shape", [0, 4])):
+        header = {"a": {"dtype": "U8", "shape": [2**32], "data_offsets": offsets}}
+        text = json.dumps(header).encode()
+        (tmp_path / name).write_bytes(struct.pack("<Q", len(text)) + text)
+    (tmp_path / "header").write_bytes(struct.pack("<Q", 2**32) + b"{}")
+    names = ("data", "shape", "header")
+    script = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+from mnist_vae.errors import InputError
+from mnist_vae.files import store
+resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+try:
+    np.empty(2**32, np.uint8)
+except MemoryError:
+    print("4 GiB are out of reach")
+for name in sys.argv[1:]:
+    try:
+        store.read_arrays(Path(name), "latents")
+    except InputError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, *names],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment(ROOT),
+    )
+    begun = [line.split(",")[0] for line in done.stdout.splitlines()]
+    assert begun == ["4 GiB are out of reach", *(f"{name}: damaged" for name in names)]
+
+
 # --- What is promised -----------------------------------------------------------------------------
 
+DOCS = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
 
-@pytest.mark.parametrize(
-    "name", re.findall(r"`(test_\w+)`", (ROOT / "docs/security.md").read_text())
-)
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`(test_\w+)`", DOCS))))
 def test_the_tests_that_are_named_exist(name: str) -> None:
-    assert any(f"def {name}(" in path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
+    assert any(f"def {name}(" in path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+
+@pytest.mark.parametrize("path", sorted(set(re.findall(r"\btests/[\w/]*\w(?:\.py)?", DOCS))))
+def test_the_files_of_tests_that_are_named_exist(path: str) -> None:
+    assert (ROOT / path).exists()

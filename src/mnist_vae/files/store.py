@@ -53,29 +53,23 @@ def write_bytes(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
-def write_arrays(path: Path, what: str, arrays: Mapping[str, np.ndarray], **about: Any) -> None:
+def write_arrays(path: Path, what: str, arrays: Mapping[str, np.ndarray], **facts: Any) -> None:
     """Save named arrays, with what they are and JSON-able facts about them, as safetensors."""
     solid = {
         name: np.asarray(array, array.dtype.newbyteorder("="), order="C")
         for name, array in sorted(arrays.items())
     }
-    header = json.dumps({"what": what, "about": about}, sort_keys=True)
+    header = json.dumps({"what": what, "about": facts}, sort_keys=True)
     metadata = {"mnist_vae": json.dumps([header, _digest(header, solid)])}
     # One metadata value alone: safetensors writes several in an order that varies.
     write_bytes(path, safetensors.numpy.save(solid, metadata))
 
 
-def read_arrays(
-    path: Path, what: str, *wanted: str | tuple[str, ...], **expected: Any
-) -> tuple[Arrays, dict[str, Any]]:
+def read_arrays(path: Path, what: str, **expected: Any) -> tuple[Arrays, dict[str, Any]]:
     """Load the arrays of a file that ``write_arrays`` made, and the facts about them.
 
-    ``wanted`` are arrays that must be there, those of a tuple all or none of them. Behind its name
-    may stand what an array must be: ``"labels uint8<10 N"`` has values below 10, and as many as
-    other arrays of the file have rows where N stands; a letter is any size but 0, and a float has
-    to be finite. ``expected`` are facts that must hold, for example ``model="vae16"``.
-
-    Raises InputError when the file is missing, damaged or something else.
+    ``expected`` are facts that must hold, for example ``model="vae16"``. Raises InputError when the
+    file is missing, damaged or something else.
     """
     _check_there(path)
     try:
@@ -83,7 +77,7 @@ def read_arrays(
             header, digest = json.loads((file.metadata() or {})["mnist_vae"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         intact = _digest(header, arrays) == digest
-        found, about = json.loads(header)["what"], {**json.loads(header)["about"]}
+        contents, facts = json.loads(header)["what"], {**json.loads(header)["about"]}
     except (
         SafetensorError,
         AttributeError,
@@ -94,49 +88,19 @@ def read_arrays(
         OSError,
     ):
         raise InputError(
-            f"{path}: damaged, or not a file of this project's {what}{_AGAIN}"
+            f"{path}: damaged, or not a file of this project's {what}{AGAIN}"
         ) from None
     if not intact:
-        raise InputError(f"{path}: damaged, its contents do not match their digest{_AGAIN}")
-    if found != what:
-        raise InputError(f"{path}: holds {found}, must hold {what}{_AGAIN}")
+        raise InputError(f"{path}: damaged, its contents do not match their digest{AGAIN}")
+    if contents != what:
+        raise InputError(f"{path}: holds {contents}, must hold {what}{AGAIN}")
     for key, value in expected.items():
-        if about.get(key) != value:
-            raise InputError(
-                f"{path}: made for {key} {about.get(key)!r}, must be {value!r}{_AGAIN}"
-            )
-    sizes: dict[str, int] = {}
-    for group in wanted:
-        kinds = [kind.split() for kind in ((group,) if isinstance(group, str) else group)]
-        if isinstance(group, str) or any(name in arrays for name, *_ in kinds):
-            for name, *kind in kinds:
-                if fault := _fault(name, arrays.get(name), kind, sizes):
-                    raise InputError(f"{path}: {fault}{_AGAIN}")
-    return arrays, about
+        if facts.get(key) != value:
+            raise InputError(f"{path}: made for {key} {facts.get(key)!r}, must be {value!r}{AGAIN}")
+    return arrays, facts
 
 
-def _fault(name: str, array: np.ndarray | None, kind: list[str], sizes: dict[str, int]) -> str:
-    """Why an array is not of its kind, or nothing; ``sizes`` are those that letters stand for."""
-    if array is None:
-        return f"lacks {name}"
-    if not kind:
-        return ""
-    (dtype, _, bound), letters = kind[0].partition("<"), kind[1:]
-    for letter, size in zip(letters, array.shape, strict=False):
-        if letter.isdigit() or size:
-            sizes.setdefault(letter, int(letter) if letter.isdigit() else size)
-    shape = tuple(sizes.get(letter, letter) for letter in letters)
-    if (array.dtype.name, array.shape) != (dtype, shape):
-        must = f"{dtype} ({', '.join(map(str, shape))})"
-        return f"{name} is {array.dtype} {array.shape}, must be {must}"
-    if not np.isfinite(array).all():
-        return f"{name} holds a number that is not finite"
-    if bound and array.max() >= int(bound):
-        return f"{name} holds {array.max()}, must be below {bound}"
-    return ""
-
-
-_AGAIN = "; delete it and run `dvc repro`"
+AGAIN = "; delete it and run `dvc repro`"
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -151,9 +115,9 @@ def read_json(path: Path) -> dict[str, Any]:
         # Refuses what JSON lacks and Python reads: NaN, 1e999, half of a surrogate pair.
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise InputError(f"{path}: damaged, not valid JSON{_AGAIN}") from None
+        raise InputError(f"{path}: damaged, not valid JSON{AGAIN}") from None
     if not isinstance(value, dict):
-        raise InputError(f"{path}: must hold a JSON object{_AGAIN}")
+        raise InputError(f"{path}: must hold a JSON object{AGAIN}")
     return value
 
 
@@ -177,14 +141,14 @@ def read_table(path: Path, *columns: str, length: int | None = None) -> dict[str
         table = {c: np.array([float(row[c]) for row in rows]) for c in columns}
     except (csv.Error, KeyError, TypeError, ValueError):
         raise InputError(
-            f"{path}: must be a CSV of numbers in {', '.join(columns)}{_AGAIN}"
+            f"{path}: must be a CSV of numbers in {', '.join(columns)}{AGAIN}"
         ) from None
     if not rows or not all(math.isfinite(v) for column in table.values() for v in column):
-        raise InputError(f"{path}: must hold at least one row of finite numbers{_AGAIN}")
+        raise InputError(f"{path}: must hold at least one row of finite numbers{AGAIN}")
     if not text.endswith("\n"):
-        raise InputError(f"{path}: damaged, its last line is cut short{_AGAIN}")
+        raise InputError(f"{path}: damaged, its last line is cut short{AGAIN}")
     if length not in (None, len(rows)):
-        raise InputError(f"{path}: found {len(rows)} rows, must be {length}{_AGAIN}")
+        raise InputError(f"{path}: found {len(rows)} rows, must be {length}{AGAIN}")
     return table
 
 
@@ -205,7 +169,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise InputError(f"{path}: damaged, not text{_AGAIN}") from None
+        raise InputError(f"{path}: damaged, not text{AGAIN}") from None
 
 
 def _digest(header: str, arrays: Mapping[str, np.ndarray]) -> str:

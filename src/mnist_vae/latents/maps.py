@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, NamedTuple
 
 import numpy as np
+from msgspec import Meta
 
+from mnist_vae import seeds
 from mnist_vae.errors import InputError
-from mnist_vae.params import Range
+from mnist_vae.settings import Settings
 
 THREADS = 2  # not a setting: sums over more threads have other last digits, and so other maps
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EmbedSettings:
+class EmbedSettings(Settings, frozen=True, kw_only=True):
     """How to fit the map: ``embed`` in params.yaml."""
 
-    perplexity: Annotated[float, Range(2, 1000)]
+    perplexity: Annotated[float, Meta(ge=2, le=1000)]
     """Effective number of neighbours of each point."""
-    early_iterations: Annotated[int, Range(0, 10_000)]
+    early_iterations: Annotated[int, Meta(ge=0, le=10_000)]
     """Iterations with exaggerated attraction, which form the clusters: half 12, half 3 times."""
-    iterations: Annotated[int, Range(0, 10_000)]
+    iterations: Annotated[int, Meta(ge=0, le=10_000)]
     """Iterations after that."""
-    theta: Annotated[float, Range(0, 1)]
+    theta: Annotated[float, Meta(ge=0, le=1)]
     """Accuracy of the Barnes-Hut approximation: 0 is exact, larger is faster."""
-    momentum: Annotated[float, Range(0, 0.999)]
+    momentum: Annotated[float, Meta(ge=0, le=0.999)]
     """Part of a point's last move that it keeps, in the iterations after the early ones."""
 
 
@@ -98,8 +98,8 @@ def tsne(
 
     perplexity = min(settings.perplexity, (len(points) - 1) / 3)
     pairs = affinity.PerplexityBasedNN(points, perplexity, method="exact", n_jobs=THREADS)
-    how = {"negative_gradient_method": "bh", "theta": settings.theta, "n_jobs": THREADS}
-    fitted = np.asarray(initialization.pca(points, random_state=seed))
+    options = {"negative_gradient_method": "bh", "theta": settings.theta, "n_jobs": THREADS}
+    fitted = np.asarray(initialization.pca(points, random_state=seeds.number(seed, "map") % 2**32))
     early = settings.early_iterations // 2
     for iterations, exaggeration, momentum in (
         (settings.early_iterations - early, 12, 0.8),
@@ -109,8 +109,8 @@ def tsne(
         # Neighbours on the map lie side by side in memory: a quarter less time for an iteration.
         order = KDTree(fitted).indices
         sorted_pairs = affinity.PrecomputedAffinities(pairs.P[order][:, order])
-        part = TSNEEmbedding(fitted[order], sorted_pairs, **how)
+        part = TSNEEmbedding(fitted[order], sorted_pairs, **options)
         part.optimize(iterations, exaggeration=exaggeration, momentum=momentum, inplace=True)
         fitted[order] = part
-    whole = TSNEEmbedding(fitted, pairs, **how)
+    whole = TSNEEmbedding(fitted, pairs, **options)
     return fitted, np.asarray(whole.transform(others, n_iter=100))

@@ -1,1 +1,1 @@
-"""What a trained model is worth, as numbers: pure functions of arrays."""
+"""What a trained model is worth, as numbers: functions of arrays, and what calls them all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnist_vae.measure.checks import table
+from mnist_vae.measure.checks import matrix
 
 ACTIVE = 0.01
 """Variance of its posterior mean above which a latent dimension is active."""
@@ -17,7 +17,7 @@ def rate(mean: np.ndarray, logvar: np.ndarray) -> np.ndarray:
     bound from above on what the latent tells about the image (Alemi et al. 2018). In float64;
     ``train.objective`` has the same for tensors, image by image.
     """
-    m, v = table("mean", mean), table("logvar", logvar)
+    m, v = matrix("mean", mean), matrix("logvar", logvar)
     if m.shape != v.shape:
         raise ValueError(f"mean is {m.shape} and logvar {v.shape}, must be the same")
     # expm1: near the prior, exp(v) - 1 would lose the digits that are left of v.
@@ -31,4 +31,4 @@ def active(mean: np.ndarray) -> np.ndarray:
     Salakhutdinov 2016, who find active and inactive units far apart, so that the threshold matters
     little). A collapsed dimension repeats the prior for every image and counts for nothing.
     """
-    return np.asarray(table("mean", mean).var(0) > ACTIVE)
+    return np.asarray(matrix("mean", mean).var(0) > ACTIVE)

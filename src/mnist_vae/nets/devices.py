@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 
@@ -12,7 +11,8 @@ import torch
 from mnist_vae.errors import InputError
 
 VARIABLE = "MNIST_VAE_DEVICE"
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+BATCH = 250
+"""Images at a time when nothing is learned: few enough for a processor's cache, the fastest."""
 
 
 def pick() -> torch.device:
@@ -41,24 +41,9 @@ def pick() -> torch.device:
     return device
 
 
-def to_device(array: np.ndarray, where: torch.device) -> torch.Tensor:
+def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
     """An array as a tensor on a device."""
-    return torch.from_numpy(array).to(where)
-
-
-def tune_for_training() -> None:
-    """Let this process, and the threads that it starts from now on, train at full speed.
-
-    Tiny numbers count as zero: an optimizer's averages of a unit that no longer fires decay to
-    below 1e-38, for which a processor takes a hundred times as long. And with GNU's C library freed
-    memory is kept, where each step would give it back and fault it in again. Both hold for all that
-    the process computes, and not every library is made for the first: for stages that train only.
-    """
-    torch.set_flush_denormal(True)
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_THRESHOLD, 2**25)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**30)
+    return torch.from_numpy(array).to(device)
 
 
 def describe(device: torch.device) -> str:

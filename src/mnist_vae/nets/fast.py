@@ -1,26 +1,21 @@
-"""The network's layers, the convolutions each in the form that is computed fastest.
+"""Forms of the network's convolutions that a processor computes faster.
 
-Feature maps are [B, C, H, W] laid out channels last, as libraries of convolutions want them. All
-strides are 2, all kernels 3 x 3 with padding 1, but for those that cover the whole map. Functions
-and parameters are exactly those of nn.Conv2d and nn.ConvTranspose2d; what differs is how they are
-computed:
+``for_cpu`` puts them in the place of a network's plain layers. They compute the same functions with
+the same parameters; tests compare them with the plain layers in float64. Feature maps are
+[B, C, H, W] laid out channels last, as libraries of convolutions want them.
 
 - Kernels that cover the whole map are matrix products in disguise.
 - Images have few channels, so several pixels of a row together make a product of useful size: two,
-  or the whole row in bfloat16 on a processor, where products cost less than copies.
-- The convolutions between are the library's own. In bfloat16 on a processor its transposed ones
-  take four times as long as the others: there they are convolutions of stride 1, and gradients of
-  kernels are products.
+  or the whole row in bfloat16, where products cost less than copies.
+- The convolutions between are the library's own. In bfloat16 its transposed ones take four times as
+  long as the others: there they are convolutions of stride 1, and gradients of kernels are
+  products.
 
-Layers to and from latents are linear, and never computed in less than float32.
-
-With ``relu=True`` a ReLU follows in the same memory: what ImageConv2d and GridConvTranspose2d
-return is a view, which autograd would copy for an in-place ReLU after them.
+The ReLU after a convolution is computed in the same memory.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -30,118 +25,180 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 
-class ImageConv2d(nn.Conv2d):
+def place(network: nn.Module, device: torch.device, *, image_size: int) -> None:
+    """Move a network to a device to compute in float32, in the forms that are fastest there."""
+    network.to(device)
+    if device.type == "cpu":
+        for_cpu(network, image_size=image_size, dtype=torch.float32)
+
+
+def for_cpu(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
+    """Put in the forms that a processor computes faster, for convolutions in ``dtype``.
+
+    The network keeps its parameters and their names; convolutions of other shapes than those of
+    nets.vae stay as they are. bfloat16 has forms of its own; any other type gets those of float32.
+    """
+    half = dtype == torch.bfloat16
+    run = image_size // 2 if half else 2
+    grid = (image_size // 4, image_size // 4)
+    for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        for i, layer in enumerate(layers):
+            relu = i + 1 < len(layers) and isinstance(layers[i + 1], nn.ReLU)
+            form: nn.Module
+            covers, strided = _covers(layer, grid), _is_strided(layer)
+            match layer:
+                case nn.Conv2d() if covers:
+                    form = GridConv2d(layer, relu)
+                case nn.Conv2d(in_channels=1 | 2 | 3) if strided and i == 0:
+                    form = ImageConv2d(layer, relu, run)
+                case nn.Conv2d() if strided:
+                    form = StridedConv2d(layer, relu, half)
+                case nn.ConvTranspose2d() if covers:
+                    form = GridConvTranspose2d(layer, relu)
+                case nn.ConvTranspose2d(out_channels=1 | 2 | 3) if strided and i + 1 == len(layers):
+                    form = ImageConvTranspose2d(layer, run)
+                case nn.ConvTranspose2d() if strided:
+                    form = StridedConvTranspose2d(layer, relu, half)
+                case _:
+                    continue
+            layers[i] = form
+            if relu:
+                layers[i + 1] = nn.Identity()
+
+
+def is_placed(network: nn.Module) -> bool:
+    """Whether a network has its fast forms already."""
+    return any(isinstance(module, _Form) for module in network.modules())
+
+
+def _covers(layer: nn.Module, grid: tuple[int, int]) -> bool:
+    """Whether a convolution's kernel is as large as the map that strides leave."""
+    return _shape(layer) == (grid, (1, 1), (0, 0), (0, 0))
+
+
+def _is_strided(layer: nn.Module) -> bool:
+    """Whether a convolution halves a map, or a transposed one doubles it."""
+    output_padding = (1, 1) if isinstance(layer, nn.ConvTranspose2d) else (0, 0)
+    return _shape(layer) == ((3, 3), (2, 2), (1, 1), output_padding)
+
+
+def _shape(layer: nn.Module) -> tuple[object, ...]:
+    """Kernel, stride, padding and output padding; nothing where a form would compute otherwise."""
+    if not isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) or layer.bias is None:
+        return ()
+    if layer.dilation != (1, 1) or layer.groups != 1 or layer.padding_mode != "zeros":
+        return ()
+    return layer.kernel_size, layer.stride, layer.padding, layer.output_padding
+
+
+class _Form(nn.Module):
+    """Another form of a convolution: its parameters, and whether a ReLU follows."""
+
+    def __init__(self, layer: nn.Conv2d | nn.ConvTranspose2d, relu: bool) -> None:
+        super().__init__()
+        assert layer.bias is not None
+        self.weight, self.bias, self.relu = layer.weight, layer.bias, relu
+
+    def rectify(self, y: Tensor) -> Tensor:
+        """The ReLU, if one follows, in the memory of ``y``."""
+        return y.relu_() if self.relu else y
+
+
+class ImageConv2d(_Form):
     """A 3 x 3 convolution of stride 2 and padding 1 of images with few channels."""
 
-    def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
-        super().__init__(inputs, outputs, 3, stride=2, padding=1)
-        self.relu = relu
+    layout: Tensor
+
+    def __init__(self, layer: nn.Conv2d, relu: bool, run: int) -> None:
+        super().__init__(layer, relu)
+        self.run = run
+        layout = _layout(layer.in_channels, run).to(layer.weight.dtype)
+        self.register_buffer("layout", layout, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [B, in, H, W], H even and W a multiple of 4, to [B, out, H/2, W/2]."""
-        assert self.bias is not None
-        run = x.shape[3] // 2 if _is_cpu_bfloat16(x) else 2
+        """Map [B, in, H, W], H even and W a multiple of 2 ``run``, to [B, out, H/2, W/2]."""
         kernel = torch.cat((self.weight.flatten(1), self.bias[:, None]), 1)
-        y = F.linear(_unfold(x, run), _widen(kernel, self.in_channels, run))
-        y = y.relu_() if self.relu else y
-        return y.unflatten(3, (run, -1)).flatten(2, 3).permute(0, 3, 1, 2)
+        y = self.rectify(F.linear(_unfold(x, self.run), _widen(kernel, self.layout, self.run)))
+        return y.unflatten(3, (self.run, -1)).flatten(2, 3).permute(0, 3, 1, 2)
 
 
-class ImageConvTranspose2d(nn.ConvTranspose2d):
-    """The transpose of ImageConv2d."""
+class ImageConvTranspose2d(_Form):
+    """The transpose of ImageConv2d, at the end of a network."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
+    layout: Tensor
 
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Map [B, in, H, W], W even, to [B, out, 2H, 2W]."""
-        assert self.bias is not None
-        run = x.shape[3] if _is_cpu_bfloat16(x) else 2
-        runs = x.permute(0, 2, 3, 1).unflatten(2, (-1, run)).flatten(3)
-        windows = runs @ _widen(self.weight.flatten(1), self.out_channels, run)
-        return _Fold.apply(windows, self.bias, run)
+    def __init__(self, layer: nn.ConvTranspose2d, run: int) -> None:
+        super().__init__(layer, relu=False)
+        self.run = run
+        layout = _layout(layer.out_channels, run)[:-1].to(layer.weight.dtype)
+        self.register_buffer("layout", layout, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, in, H, W], W a multiple of ``run``, to [B, out, 2H, 2W]."""
+        runs = x.permute(0, 2, 3, 1).unflatten(2, (-1, self.run)).flatten(3)
+        windows = runs @ _widen(self.weight.flatten(1), self.layout, self.run)
+        return _Fold.apply(windows, self.bias, self.run)
 
 
-class StridedConv2d(nn.Conv2d):
+class StridedConv2d(_Form):
     """A 3 x 3 convolution of stride 2 and padding 1."""
 
-    def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
-        super().__init__(inputs, outputs, 3, stride=2, padding=1)
-        self.relu = relu
+    def __init__(self, layer: nn.Conv2d, relu: bool, unstrided: bool) -> None:
+        super().__init__(layer, relu)
+        self.unstrided = unstrided
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W], H and W even, to [B, out, H/2, W/2]."""
-        y = _Down.apply(x, self.weight, self.bias) if _is_cpu_bfloat16(x) else super().forward(x)
-        return y.relu_() if self.relu else y
+        if self.unstrided:
+            return self.rectify(_Down.apply(x, self.weight, self.bias))
+        return self.rectify(F.conv2d(x, self.weight, self.bias, stride=2, padding=1))
 
 
-class StridedConvTranspose2d(nn.ConvTranspose2d):
+class StridedConvTranspose2d(_Form):
     """The transpose of StridedConv2d."""
 
-    def __init__(self, inputs: int, outputs: int, *, relu: bool = False) -> None:
-        super().__init__(inputs, outputs, 3, stride=2, padding=1, output_padding=1)
-        self.relu = relu
+    def __init__(self, layer: nn.ConvTranspose2d, relu: bool, unstrided: bool) -> None:
+        super().__init__(layer, relu)
+        self.unstrided = unstrided
 
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W] to [B, out, 2H, 2W]."""
-        y = _Up.apply(x, self.weight, self.bias) if _is_cpu_bfloat16(x) else super().forward(x)
-        return y.relu_() if self.relu else y
+        if self.unstrided:
+            return self.rectify(_Up.apply(x, self.weight, self.bias))
+        return self.rectify(F.conv_transpose2d(x, self.weight, self.bias, 2, 1, output_padding=1))
 
 
-class GridConv2d(nn.Conv2d):
+class GridConv2d(_Form):
     """A convolution whose kernel covers the whole map."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map [B, in, G, G] to [B, out]."""
-        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
-        return F.linear(x.permute(0, 2, 3, 1).flatten(1), weight, self.bias)
+        """Map [B, in, G, G] to [B, out, 1, 1]."""
+        kernel = self.weight.permute(0, 2, 3, 1).flatten(1)
+        y = F.linear(x.permute(0, 2, 3, 1).flatten(1), kernel, self.bias)
+        return self.rectify(y)[..., None, None]
 
 
-class GridConvTranspose2d(nn.ConvTranspose2d):
+class GridConvTranspose2d(_Form):
     """The transpose of GridConv2d."""
 
-    def __init__(self, inputs: int, outputs: int, grid: int, *, relu: bool = False) -> None:
-        super().__init__(inputs, outputs, grid)
-        self.relu = relu
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Map [B, in] to [B, out, G, G]."""
-        assert self.bias is not None
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, in, 1, 1] to [B, out, G, G]."""
         kernel = self.weight.permute(0, 2, 3, 1)  # [in, G, G, out]
-        bias = self.bias.repeat(math.prod(self.kernel_size))
-        y = torch.addmm(bias, x.to(kernel.dtype), kernel.flatten(1))  # latents come in float32
-        y = y.relu_() if self.relu else y
+        bias = self.bias.repeat(math.prod(kernel.shape[1:3]))
+        y = self.rectify(torch.addmm(bias, x.flatten(1), kernel.flatten(1)))
         return y.unflatten(1, kernel.shape[1:]).permute(0, 3, 1, 2)
 
 
-class LatentLinear(nn.Linear):
-    """A linear layer to or from latents, computed in float32 at least.
-
-    Posteriors can be as narrow as 0.002, where bfloat16's numbers above 2 are 0.016 apart.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Map [B, in] to [B, out]."""
-        dtype = torch.promote_types(self.weight.dtype, torch.float32)
-        return F.linear(input.to(dtype), self.weight.to(dtype), self.bias.to(dtype))
-
-
-def _is_cpu_bfloat16(x: Tensor) -> bool:
-    return x.dtype == torch.bfloat16 and x.device.type == "cpu"
-
-
-def _widen(kernel: Tensor, channels: int, run: int) -> Tensor:
+def _widen(kernel: Tensor, layout: Tensor, run: int) -> Tensor:
     """Weights [A, 9 C], perhaps with a bias, as the matrix of a run of pixels and their window.
 
     It is [run A, 3 C (2 run + 1) + 1].
     """
-    matrix = kernel @ _layout(channels, run, kernel.dtype, kernel.device)[: kernel.shape[1]]
+    matrix = kernel @ layout.to(kernel.dtype)
     return matrix.unflatten(1, (run, -1)).transpose(0, 1).flatten(0, 1)
 
 
-@functools.cache
-@torch.inference_mode(False)
-def _layout(channels: int, run: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _layout(channels: int, run: int) -> Tensor:
     """Where each of 9 C weights and a bias goes in _widen's matrix, of ones and zeros.
 
     It is [9 C + 1, run (3 C (2 run + 1) + 1)].
@@ -153,7 +210,7 @@ def _layout(channels: int, run: int, dtype: torch.dtype, device: torch.device) -
     layout = torch.zeros(size + 1, run, 3 * channels * (2 * run + 1) + 1)
     layout[:-1, :, :-1] = each.permute(0, 3, 1, 2, 4).flatten(2)
     layout[-1, :, -1] = 1
-    return layout.flatten(1).to(device, dtype)
+    return layout.flatten(1)
 
 
 def _unfold(images: Tensor, run: int) -> Tensor:

@@ -3,72 +3,95 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from mnist_vae.nets.fast import GridConvTranspose2d
+from mnist_vae.nets import fast
 from mnist_vae.nets.vae import VAE
 
-Initialization = Literal["pytorch", "he", "looks_linear"]
+Initialization: TypeAlias = Literal["pytorch", "he", "looks_linear"]
+Layer: TypeAlias = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 
 @torch.no_grad()
 def initialize(
-    model: VAE, how: Initialization, generator: torch.Generator, pixel_mean: float
+    network: VAE, scheme: Initialization, generator: torch.Generator, pixel_mean: float
 ) -> None:
-    """Draw the parameters afresh.
+    """Draw the parameters of a VAE or an autoencoder afresh.
 
     ``pytorch`` is the layers' own default, uniform in ±1/√fan_in by PyTorch's count of fan_in.
-    ``he`` keeps the variance of activations through ReLU layers (He et al. 2015) with the number
-    of inputs that a transposed convolution really sums, PyTorch's count being of its outputs. The
-    decoder's first units bend at places spread over the latents. It starts with a small
-    log-variance, so that the latent carries the image from the first step, and with an output whose
-    mean is ``pixel_mean``, that of the images: learning that alone would take the first epochs.
-    ``looks_linear`` is the same with units in pairs of opposite sign (Balduzzi et al. 2017): of two
-    such, one fires whatever comes in, and what both pass on is linear in it.
+    ``he`` keeps the variance of activations (see ``he``). The decoder's first units bend at places
+    spread over the latents. It starts with a small log-variance, so that the latent carries the
+    image from the first step, and with an output whose mean is ``pixel_mean``, that of the images:
+    learning that alone would take the first epochs. ``looks_linear`` is the same with units in
+    pairs of opposite sign (Balduzzi et al. 2017): of two such, one fires whatever comes in, and
+    what both pass on is linear in it.
     """
-    for layer in model.modules():
-        if not isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+    convs = [layer for layer in layers_of(network.encoder) if isinstance(layer, nn.Conv2d)]
+    deconvs = layers_of(network.decoder)
+    (hidden,) = layers_of(network.hidden)
+    heads = [network.mean, network.logvar, deconvs[-1]]  # no ReLU follows these
+    for layer in layers_of(network):
+        if scheme == "pytorch":
+            uniform(layer, generator)
             continue
-        weight, bias = layer.weight, layer.bias
-        assert bias is not None
-        if how == "pytorch":
-            bound = 1 / math.sqrt(weight[0].numel())
-            weight.uniform_(-bound, bound, generator=generator)
-            bias.uniform_(-bound, bound, generator=generator)
-            continue
-        if isinstance(layer, GridConvTranspose2d):
-            fan_in = float(layer.in_channels)
-        elif isinstance(layer, nn.ConvTranspose2d):
-            fan_in = layer.in_channels * math.prod(layer.kernel_size) / math.prod(layer.stride)
-        else:
-            fan_in = weight[0].numel()
-        # Gain 2 before a ReLU, 1 before the latent heads and the logits.
-        head = layer in (model.mean, model.logvar, model.decoder[-1])
-        std = math.sqrt((1 if head else 2) / fan_in)
-        weight.normal_(std=std, generator=generator)
-        if layer is model.decoder[0]:
+        assert layer.bias is not None
+        std = he(layer, generator, gain=1 if layer in heads else 2)
+        if layer is hidden:
             # As if by one more input, of size 2: latents soon spread that far.
-            bias.normal_(std=2 * std, generator=generator)
-            continue
-        bias.zero_()
-        if how == "looks_linear":
+            layer.bias.normal_(std=2 * std, generator=generator)
+        elif scheme == "looks_linear":
             outputs, inputs = (1, 0) if isinstance(layer, nn.ConvTranspose2d) else (0, 1)
-            if not head:
-                _mirror(weight, outputs)
-            if layer not in (model.encoder[0], model.decoder[2]):  # what these see has no pairs
-                _mirror(weight, inputs)
-    if how != "pytorch":
+            if layer not in heads:
+                _mirror(layer.weight, outputs)
+            if layer not in (convs[0], deconvs[0]):  # what these see has no pairs
+                _mirror(layer.weight, inputs)
+    if scheme != "pytorch":
         pixel_mean = min(max(pixel_mean, 0.001), 0.999)  # images all black or white have no logit
-        output = model.decoder[-1]
-        assert isinstance(output, nn.ConvTranspose2d)
-        assert output.bias is not None
-        output.bias.fill_(math.log(pixel_mean / (1 - pixel_mean)))
-        if model.logvar is not None:
-            model.logvar.weight.mul_(0.1)
-            model.logvar.bias.fill_(-3.0)
+        assert deconvs[-1].bias is not None
+        deconvs[-1].bias.fill_(math.log(pixel_mean / (1 - pixel_mean)))
+        if network.logvar is not None:
+            network.logvar.weight.mul_(0.1)
+            network.logvar.bias.fill_(-3.0)
+
+
+def layers_of(network: nn.Module) -> list[Layer]:
+    """The layers with parameters, in the order in which the network defines them.
+
+    Raises ValueError for a network in its fast forms, whose layers are no longer to be seen.
+    """
+    if fast.is_placed(network):
+        raise ValueError("the network is in its fast forms already: train a new one")
+    return [layer for layer in network.modules() if isinstance(layer, Layer)]
+
+
+def uniform(layer: Layer, generator: torch.Generator) -> None:
+    """PyTorch's own default."""
+    assert layer.bias is not None
+    bound = 1 / math.sqrt(layer.weight[0].numel())
+    layer.weight.uniform_(-bound, bound, generator=generator)
+    layer.bias.uniform_(-bound, bound, generator=generator)
+
+
+def he(layer: Layer, generator: torch.Generator, gain: float) -> float:
+    """Normal weights that keep the variance of activations, biases of 0; returns their deviation.
+
+    ``gain`` is 2 before a ReLU, 1 elsewhere (He et al. 2015). A transposed convolution really sums
+    over fewer inputs than PyTorch's fan_in says, which counts its outputs.
+    """
+    if isinstance(layer, nn.ConvTranspose2d):
+        overlap = math.prod(layer.kernel_size) / math.prod(layer.stride)
+        # With stride 1 the kernel covers the whole map, and each output sees one input pixel.
+        fan_in = layer.in_channels * (overlap if layer.stride != (1, 1) else 1)
+    else:
+        fan_in = layer.weight[0].numel()
+    std = math.sqrt(gain / fan_in)
+    layer.weight.normal_(std=std, generator=generator)
+    assert layer.bias is not None
+    layer.bias.zero_()
+    return std
 
 
 def _mirror(weight: Tensor, dim: int) -> None:

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Literal
 
+from msgspec import Meta
+
+from mnist_vae.nets.likelihood import Name as LikelihoodName
 from mnist_vae.nets.vae import VAE
-from mnist_vae.params import Range, Seed
+from mnist_vae.settings import Seed, Settings
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """What to train: one entry of ``models`` in params.yaml."""
+class ModelSettings(Settings, frozen=True, kw_only=True):
+    """An entry of ``models``."""
 
     kind: Literal["vae", "ae"]
     """A VAE, or the same network without log-variance, sampling and KL."""
-    latent_dim: Annotated[int, Range(1, 512)]
+    latent_dim: Annotated[int, Meta(ge=1, le=512)]
     """Dimensions of the latent."""
-    likelihood: Literal["fixed", "gaussian", "bernoulli"] = "fixed"
-    """What reconstruction costs; see objective.reconstruction."""
-    kl_weight: Annotated[float, Range(0)] | None = None
+    likelihood: LikelihoodName = "fixed"
+    """What reconstruction costs; see nets.likelihood."""
+    kl_weight: Annotated[float, Meta(ge=0)] | None = None
     """Weight of the KL (nats, summed over dimensions) per image; a VAE needs it."""
-    learning_rate_scale: Annotated[float, Range(0, 100, above=True)] = 1.0
+    learning_rate_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
     """Factor on the recipe's learning rate."""
     seed: Seed | None = None
-    """Seed of this model's initialization, shuffling and noise; the common one if absent."""
+    """Seed of all that is drawn for this model; the common one if absent."""
 
     def __post_init__(self) -> None:
+        """Refuse what does not go together."""
         if self.kind == "vae" and self.kl_weight is None:
             raise ValueError("a model of kind vae needs a kl_weight")
         if self.kind == "ae" and self.kl_weight is not None:
@@ -38,5 +40,5 @@ class ModelSettings:
 
 
 def build(settings: ModelSettings) -> VAE:
-    """The network that an entry of ``models`` asks for, with parameters yet to be drawn."""
+    """The network of a model, with parameters yet to be drawn."""
     return VAE(settings.latent_dim, variational=settings.kind == "vae")

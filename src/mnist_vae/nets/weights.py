@@ -1,41 +1,65 @@
-"""How a trained model is kept: weights as safetensors, with what rebuilds the model."""
+"""How trained models are kept: weights as safetensors, with what rebuilds the network."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
+import msgspec
 import torch
+from torch import nn
 
-from mnist_vae import params
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
+from mnist_vae.files.store import Arrays
 from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.nets.vae import VAE
+from mnist_vae.settings import Seed, Settings, check
 
 
-def save(path: Path, model: VAE, name: str, settings: ModelSettings, **about: object) -> None:
-    """Write weights as safetensors, with what rebuilds the model and facts about its training."""
-    weights = {key: value.detach().cpu().numpy() for key, value in model.state_dict().items()}
-    about = {"model": name, "settings": dataclasses.asdict(settings), **about}
-    store.write_arrays(path, "weights", weights, **about)
+class ModelFacts(Settings, frozen=True, kw_only=True):
+    """What stands beside the weights of a model."""
+
+    model: str
+    """Its name in params.yaml."""
+    settings: ModelSettings
+    seed: Seed
+    """Of all that is drawn for this model, here and in later stages."""
+    epochs: int
+    device: str
+    """The device and the precision that it was trained in."""
 
 
-def load(path: Path, name: str) -> tuple[VAE, ModelSettings, dict[str, object]]:
-    """Rebuild the model that ``save`` wrote, its settings and the facts about it.
+def save(path: Path, network: VAE, facts: ModelFacts) -> None:
+    """Write the weights of a model, with what rebuilds it."""
+    store.write_arrays(path, "weights", arrays_of(network), **msgspec.to_builtins(facts))
+
+
+def load(path: Path, name: str) -> tuple[VAE, ModelFacts]:
+    """Rebuild the model that ``save`` wrote, on the CPU, and the facts about it.
 
     Raises InputError when the file is damaged, is another model's, or does not fit its settings.
     """
-    weights, about = store.read_arrays(path, "weights", model=name)
-    settings = params.check(about.get("settings"), ModelSettings, f"{path}: settings")
-    model = build(settings)
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    found = {key: value.shape for key, value in weights.items()}
-    for key in sorted(expected.keys() | found.keys()):
-        if expected.get(key) != found.get(key):
+    arrays, facts = store.read_arrays(path, "weights", model=name)
+    checked = check(facts, ModelFacts, f"{path}: facts")
+    network = build(checked.settings)
+    fill(network, arrays, f"{path}: weights do not fit the model")
+    return network, checked
+
+
+def arrays_of(network: nn.Module) -> Arrays:
+    """The weights of a network, by name."""
+    return {key: value.detach().cpu().numpy() for key, value in network.state_dict().items()}
+
+
+def fill(network: nn.Module, arrays: Arrays, problem: str) -> None:
+    """Give a network its weights; raises InputError that begins with ``problem``."""
+    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    shapes = {key: value.shape for key, value in arrays.items()}
+    for key in sorted(expected.keys() | shapes.keys()):
+        if expected.get(key) != shapes.get(key):
             raise InputError(
-                f"{path}: weights do not fit the model: {key} is {found.get(key, 'missing')}, "
-                f"must be {expected.get(key, 'absent')}"
+                f"{problem}: {key} is {shapes.get(key, 'missing')}, "
+                f"must be {expected.get(key, 'absent')}{store.AGAIN}"
             )
-    model.load_state_dict({key: torch.from_numpy(value) for key, value in weights.items()})
-    return model.eval(), settings, about
+    network.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
+    network.eval()

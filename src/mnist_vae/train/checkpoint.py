@@ -36,12 +36,12 @@ class Checkpoints:
         self.state, self.epochs = {}, []
         for path in reversed(self._kept()):
             try:
-                self.state, about = store.read_arrays(path, "checkpoint", key=self.key)
+                self.state, facts = store.read_arrays(path, "checkpoint", key=self.key)
             except InputError as error:
                 print(f"checkpoint left out: {error}", flush=True)
                 path.unlink(missing_ok=True)
             else:
-                self.epochs = about["epochs"]
+                self.epochs = facts["epochs"]
                 print(f"going on after epoch {len(self.epochs)}, from {path}", flush=True)
                 break
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mnist_vae.files.store import Arrays
-from mnist_vae.nets.fast import GridConv2d, GridConvTranspose2d
 
 # Each (a, b, c) takes singular values s to a·s + b·s³ + c·s⁵; one after the other they take all of
 # them close to 1 (Polar Express: Amsel, Persson, Musco & Gower 2025).
@@ -27,36 +25,49 @@ class Optimizer:
     """Adam (Kingma & Ba 2015), with Muon (Jordan et al. 2024) for the largest kernels if asked.
 
     Muon moves a matrix by its momentum with all singular values set to 1, so that directions which
-    the gradient hardly shows are learned too. It takes the kernels as large as the grid: in a VAE
-    two, which hold 94% of the parameters at MNIST's sizes. What else there is moves by Adam.
+    the gradient hardly shows are learned too. It takes the convolutions whose kernels cover the
+    whole map, those of stride 1: in a VAE two, which hold 94% of the parameters at MNIST's sizes.
+    What else there is moves by Adam.
 
-    The model's parameters become views of a vector in ``dtype``. Where that is less than float32,
-    the vector that moves stays float32 and is copied out after each step, so that steps smaller
-    than the rounding are not lost. Kernels of convolutions lie channels last, as the layers read
-    them. torch.optim's Adam computes the same, but imports a compiler first, which takes as long as
-    an epoch.
+    The parameters become views of vectors: those of convolutions in ``dtype``, those of linear
+    layers in float32. Where ``dtype`` is less than float32, the vector that moves stays float32 and
+    is copied out after each step, so that steps smaller than the rounding are not lost. Kernels lie
+    channels last, as convolutions read them.
     """
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype, *, beta2: float, muon: bool) -> None:
-        grid = (GridConv2d, GridConvTranspose2d)
-        large = [m for m in model.modules() if muon and isinstance(m, grid)]
-        kernels = {id(m.weight) for m in large}
-        # What Muon moves comes first in the vectors: there it is one stack of matrices.
-        self.parameters = sorted(model.parameters(), key=lambda p: id(p) not in kernels)
+    def __init__(self, network: nn.Module, dtype: torch.dtype, *, beta2: float, muon: bool) -> None:
+        convs = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+        large = [conv for conv in convs if muon and conv.stride == (1, 1)]
+        groups: list[list[Tensor]] = [
+            [conv.weight for conv in large],
+            [p for conv in convs for p in conv.parameters()],
+            list(network.parameters()),
+        ]
+        # In the vectors what Muon moves comes first, as one stack of matrices, then other
+        # parameters of convolutions, then those of linear layers.
+        self.parameters = list({id(p): p for group in groups for p in group}.values())
         self.master = torch.cat([_flat(p.detach()).float() for p in self.parameters])
-        self.weights = self.master if dtype == torch.float32 else self.master.to(dtype)
-        self.grads = torch.empty_like(self.weights)
-        self.stack = len(large), len(self.parameters[0]), -1
-        # 0.2·√(larger side) gives entries the size of Adam's steps (Liu et al. 2025). Here both
-        # learn faster at more; at a decoder's pace an encoder loses units and ends higher.
-        pace = [0.3 if isinstance(m, GridConv2d) else 0.6 for m in large]
-        self.pace = torch.tensor(pace, device=self.master.device)[:, None, None]
-        self.start = sum(p.numel() for p in self.parameters[: len(large)])  # of what Adam moves
+        self.start = sum(p.numel() for p in groups[0])  # of what Adam moves
+        self.convolutions = sum(p.numel() for p in groups[1])
+        self.low = self.master[: self.convolutions].to(dtype)  # a view where that is float32
+        self.grad = torch.zeros_like(self.master)
+        self.grads = list(_views(self.grad, self.parameters))
         self.mean = torch.zeros_like(self.master)
         self.square = torch.zeros_like(self.master[self.start :])
-        self.steps, self.beta1, self.beta2, self.eps = 0, 0.9, beta2, 1e-8
-        for p, weight in zip(self.parameters, self._views(self.weights), strict=True):
-            p.data = weight
+        self.steps = torch.zeros((), device=self.master.device)
+        self.beta1, self.beta2 = 0.9, beta2
+        # 0.2·√(larger side) gives entries the size of Adam's steps (Liu et al. 2025). Here both
+        # learn faster at more; at a decoder's pace an encoder loses units and ends higher.
+        pace = [0.3 if isinstance(conv, nn.Conv2d) else 0.6 for conv in large]
+        self.pace = torch.tensor(pace, device=self.master.device)[:, None, None]
+        self.stack = len(large), len(self.parameters[0]), -1
+        count = len(groups[1])
+        convolutional, linear = self.parameters[:count], self.parameters[count:]
+        for p, view in zip(convolutional, _views(self.low, convolutional), strict=True):
+            p.data = view
+        rest = _views(self.master[self.convolutions :], linear)
+        for p, view in zip(linear, rest, strict=True):
+            p.data = view
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -64,55 +75,54 @@ class Optimizer:
             p.grad = None
 
     @torch.no_grad()
-    def step(self, rate: float) -> None:
-        """Move at a learning rate; every parameter must have a gradient."""
+    def step(self, rate: Tensor) -> None:
+        """Move at a learning rate, a tensor of one number; every parameter must have a gradient."""
+        grads = [p.grad for p in self.parameters if p.grad is not None]
+        torch._foreach_copy_(self.grads, grads)
+        start = self.start
+        if start:
+            grad, mean, weights = self.grad[:start], self.mean[:start], self.master[:start]
+            mean.lerp_(grad, 1 - self.beta1)
+            ahead = grad.lerp(mean, self.beta1).view(self.stack)  # Nesterov's
+            turns = orthogonalizers(ahead).mul_(self.pace * rate)
+            weights.view(self.stack).baddbmm_(turns, ahead, alpha=-math.sqrt(max(ahead.shape[1:])))
         self.steps += 1
-        flat = [_flat(p.grad) for p in self.parameters if p.grad is not None]
-        grad = torch.cat(flat, out=self.grads).float()
-        self.mean.lerp_(grad, 1 - self.beta1)
-        if self.start:
-            ahead = grad[: self.start].lerp(self.mean[: self.start], self.beta1)  # Nesterov's
-            ahead = ahead.view(self.stack)
-            turns = orthogonalizers(ahead).mul_(self.pace)
-            weights = self.master[: self.start].view(self.stack)
-            weights.baddbmm_(turns, ahead, alpha=-rate * math.sqrt(max(ahead.shape[1:])))
-        grad, mean = grad[self.start :], self.mean[self.start :]
+        grad, mean = self.grad[start:], self.mean[start:]
+        mean.lerp_(grad, 1 - self.beta1)
         self.square.lerp_(grad.square(), 1 - self.beta2)
-        unbiased = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
-        spread = (self.square / unbiased[1]).sqrt_().add_(self.eps)
-        self.master[self.start :].addcdiv_(mean, spread, value=-rate / unbiased[0])
-        if self.weights is not self.master:
-            self.weights.copy_(self.master)
+        steps = self.steps.double()
+        unbiased = 1 - self.beta1**steps, 1 - self.beta2**steps
+        spread = (self.square / unbiased[1]).sqrt_().add_(1e-8)
+        self.master[start:].sub_(mean / spread * (rate / unbiased[0]))
+        self._copy_out()
 
     def state(self) -> Arrays:
         """All that the next step depends on."""
-        moving = {"weights": self.master, "mean": self.mean, "square": self.square}
-        arrays = {name: tensor.cpu().numpy() for name, tensor in moving.items()}
-        return {**arrays, "steps": np.array(self.steps)}
+        return {name: tensor.cpu().numpy() for name, tensor in self._moving().items()}
 
+    @torch.no_grad()
     def restore(self, state: Arrays) -> None:
         """Go back to what ``state`` gave."""
-        self.master.copy_(torch.from_numpy(state["weights"]))
-        self.mean.copy_(torch.from_numpy(state["mean"]))
-        self.square.copy_(torch.from_numpy(state["square"]))
-        self.steps = int(state["steps"])
-        if self.weights is not self.master:
-            self.weights.copy_(self.master)
+        for name, tensor in self._moving().items():
+            tensor.copy_(torch.from_numpy(state[name]))
+        self._copy_out()
 
     def release(self) -> None:
-        """Leave the model its float32 parameters, in its own layout."""
-        for p, weight in zip(self.parameters, self._views(self.master), strict=True):
+        """Leave the network its float32 parameters, in its own layout."""
+        for p, weight in zip(self.parameters, _views(self.master, self.parameters), strict=True):
             p.data, p.grad = weight.contiguous(), None
 
-    def _views(self, flat: Tensor) -> Iterator[Tensor]:
-        for part, p in zip(
-            flat.split([p.numel() for p in self.parameters]), self.parameters, strict=True
-        ):
-            if p.ndim == 4:
-                o, i, h, w = p.shape
-                yield part.view(o, h, w, i).permute(0, 3, 1, 2)
-            else:
-                yield part.view(p.shape)
+    def _moving(self) -> dict[str, Tensor]:
+        return {
+            "weights": self.master,
+            "mean": self.mean,
+            "square": self.square,
+            "steps": self.steps,
+        }
+
+    def _copy_out(self) -> None:
+        if self.low.dtype != self.master.dtype:
+            self.low.copy_(self.master[: self.convolutions])
 
 
 def orthogonalizers(matrices: Tensor) -> Tensor:
@@ -137,3 +147,13 @@ def orthogonalizers(matrices: Tensor) -> Tensor:
 
 def _flat(parameter: Tensor) -> Tensor:
     return (parameter.permute(0, 2, 3, 1) if parameter.ndim == 4 else parameter).reshape(-1)
+
+
+def _views(flat: Tensor, parameters: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Parts of a vector in the shapes of parameters, laid out as ``_flat`` lays them."""
+    for part, p in zip(flat.split([p.numel() for p in parameters]), parameters, strict=True):
+        if p.ndim == 4:
+            o, i, h, w = p.shape
+            yield part.view(o, h, w, i).permute(0, 3, 1, 2)
+        else:
+            yield part.view(p.shape)

@@ -27,16 +27,16 @@ def follow(
     with tqdm(total=total, initial=done, desc=name, disable=not live, bar_format=shape) as bar:
         for epoch in epochs:
             now = time.perf_counter()
-            if epoch.epoch <= done:
+            if epoch.number <= done:
                 yield epoch
                 continue
             speed = images / (now - last)
-            left = (now - start) / (epoch.epoch - done) * (total - epoch.epoch)
-            said = f"loss {epoch.loss:.3f}, {speed:,.0f} images/s, {left:.0f} s left"
+            left = (now - start) / (epoch.number - done) * (total - epoch.number)
+            status = f"loss {epoch.means['loss']:.3f}, {speed:,.0f} images/s, {left:.0f} s left"
             if live:
-                bar.update(epoch.epoch - bar.n)
-                bar.set_postfix_str(said)
+                bar.update(epoch.number - bar.n)
+                bar.set_postfix_str(status)
             else:
-                print(f"{name}: epoch {epoch.epoch}/{total}, {said}", flush=True)
+                print(f"{name}: epoch {epoch.number}/{total}, {status}", flush=True)
             last = now
             yield epoch

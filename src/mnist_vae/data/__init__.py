@@ -1,0 +1,1 @@
+"""Data sets: where their files come from, how they are proved and how they are read."""

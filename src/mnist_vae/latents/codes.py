@@ -1,0 +1,58 @@
+"""Encoding and decoding: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets.vae import VAE
+
+
+class Posterior(NamedTuple):
+    """A diagonal Gaussian for each image, or the code alone where ``logvar`` is None."""
+
+    mean: np.ndarray
+    """[N, D]"""
+    logvar: np.ndarray | None
+    """[N, D]"""
+
+
+@torch.inference_mode()
+def encode(network: VAE, images: np.ndarray) -> Posterior:
+    """The posteriors, float32, of uint8 images [N, H, W]."""
+    means, logvars = [], []
+    for batch in torch.from_numpy(images)[:, None].split(BATCH):
+        mean, logvar = network.encode(batch.to(_device(network)).float() / 255)
+        means.append(mean.cpu().numpy())
+        if logvar is not None:
+            logvars.append(logvar.cpu().numpy())
+    return Posterior(np.concatenate(means), np.concatenate(logvars) if logvars else None)
+
+
+@torch.inference_mode()
+def decode(network: VAE, latents: np.ndarray) -> np.ndarray:
+    """Pixels in [0, 1], float32 [..., H, W], of latents [..., D]."""
+    flat = torch.from_numpy(np.asarray(latents, np.float32).reshape(-1, network.latent_dim))
+    decoded = [network.decode(z.to(_device(network)))[:, 0].cpu() for z in flat.split(BATCH)]
+    pixels = torch.cat(decoded).numpy()
+    return pixels.reshape(*latents.shape[:-1], *pixels.shape[1:])
+
+
+def sample(mean: np.ndarray, logvar: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """One latent of each posterior [N, D]; the code itself where there is no log-variance."""
+    if logvar is None:
+        return mean
+    noise = rng.standard_normal(mean.shape, dtype=np.float32)
+    return mean + np.exp(0.5 * logvar) * noise
+
+
+def to_bytes(pixels: np.ndarray) -> np.ndarray:
+    """Pixels in [0, 1] as uint8, rounded."""
+    return np.rint(pixels * 255).astype(np.uint8)
+
+
+def _device(network: VAE) -> torch.device:
+    return network.mean.weight.device

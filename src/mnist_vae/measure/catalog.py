@@ -1,0 +1,274 @@
+"""The catalog of metrics: what each number is called, how it is made and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple, TypeAlias
+
+Better: TypeAlias = Literal["lower", "higher", ""]
+"""Which values of a number are better; nothing where it describes and does not rank."""
+
+
+class Metric(NamedTuple):
+    """A number that the evaluate stage writes about a model."""
+
+    path: str
+    """Keys in the model's metrics, joined by dots."""
+    label: str
+    how: str
+    """How the number is made, in a sentence or two."""
+    unit: str = ""
+    better: Better = ""
+    sources: tuple[str, ...] = ()
+    """Names in ``SOURCES``."""
+    error: str = ""
+    """Path of the number's standard error, where there is one."""
+
+
+SOURCES: Mapping[str, str] = {
+    "Kingma & Welling 2014": "https://arxiv.org/abs/1312.6114",
+    "Alemi et al. 2018": "https://arxiv.org/abs/1711.00464",
+    "Burda et al. 2016": "https://arxiv.org/abs/1509.00519",
+    "Rybkin et al. 2021": "https://arxiv.org/abs/2006.13202",
+    "Theis et al. 2016": "https://arxiv.org/abs/1511.01844",
+    "Alain & Bengio 2017": "https://arxiv.org/abs/1610.01644",
+    "Rousseeuw 1987": "https://doi.org/10.1016/0377-0427(87)90125-7",
+    "Venna & Kaski 2001": "https://doi.org/10.1007/3-540-44668-0_68",
+    "Lee & Verleysen 2009": "https://doi.org/10.1016/j.neucom.2008.12.017",
+    "Heusel et al. 2017": "https://arxiv.org/abs/1706.08500",
+}
+"""Address of each paper that a metric comes from."""
+
+METRICS: Mapping[str, tuple[Metric, ...]] = {
+    "Training": (
+        Metric(
+            "epochs",
+            "Epochs",
+            "Passes over the 60,000 training images.",
+        ),
+        Metric(
+            "parameters",
+            "Parameters",
+            "Weights and biases that were trained.",
+        ),
+        Metric(
+            "train.loss_per_batch_of_512",
+            "Training loss of 512 images",
+            "In the notebook's unit, a sum over 512 images; losses of different objectives cannot "
+            "be compared.",
+        ),
+        Metric(
+            "train.loss",
+            "Training loss",
+            "Mean over the last epoch, while the weights still moved.",
+            unit="per image",
+        ),
+        Metric(
+            "train.squared_error",
+            "Training squared error",
+            "The same mean; a VAE decodes a draw from the posterior, an autoencoder its code.",
+            unit="per image",
+        ),
+        Metric(
+            "train.kl",
+            "Training KL",
+            "The same mean, summed over dimensions.",
+            unit="nats per image",
+        ),
+    ),
+    "Distortion on the test set": (
+        Metric(
+            "distortion.squared_error",
+            "Squared error",
+            "Summed over 784 pixels in 0 to 1, decoded from the posterior mean; mean over images.",
+            unit="per image",
+            better="lower",
+        ),
+        Metric(
+            "distortion.squared_error_sampled",
+            "Squared error, sampled",
+            "The same, decoded from one draw of each image's posterior.",
+            unit="per image",
+            better="lower",
+        ),
+        Metric(
+            "distortion.psnr",
+            "PSNR",
+            "−10 log₁₀ of the mean squared error per pixel, over all images at once.",
+            unit="dB",
+            better="higher",
+        ),
+    ),
+    "Rate on the test set": (
+        Metric(
+            "rate.kl",
+            "KL",
+            "From the posterior to the prior in closed form, summed over dimensions; it bounds "
+            "what the latent tells about an image from above.",
+            unit="nats per image",
+            sources=(
+                "Kingma & Welling 2014",
+                "Alemi et al. 2018",
+            ),
+        ),
+        Metric(
+            "rate.active_units",
+            "Active units",
+            "Dimensions whose posterior mean has a variance above 0.01 over the test images.",
+            unit="dimensions",
+            sources=("Burda et al. 2016",),
+        ),
+    ),
+    "Likelihood on the test set": (
+        Metric(
+            "likelihood.variance",
+            "Variance of the Gaussian",
+            "Of the likelihood that the next three rows are under; a Bernoulli has none.",
+            unit="per pixel",
+        ),
+        Metric(
+            "likelihood.elbo",
+            "ELBO",
+            "Mean log-likelihood of posterior draws under the model's own likelihood, less the KL.",
+            unit="nats per image",
+            better="higher",
+            sources=("Kingma & Welling 2014",),
+        ),
+        Metric(
+            "likelihood.nll",
+            "NLL",
+            "By importance sampling from the posterior, ± its standard error over images. With a "
+            "Gaussian it is of a density over [0, 1]⁷⁸⁴, so it can be negative.",
+            unit="nats per image",
+            better="lower",
+            sources=("Burda et al. 2016",),
+            error="likelihood.nll_standard_error",
+        ),
+        Metric(
+            "likelihood.bits_per_dimension",
+            "NLL",
+            "NLL / (784 ln 2). It ranks densities of the same pixels; it is not a code length, "
+            "because the pixels were not dequantized.",
+            unit="bits per pixel",
+            better="lower",
+            sources=("Theis et al. 2016",),
+        ),
+        Metric(
+            "likelihood.calibrated.elbo",
+            "ELBO, calibrated",
+            "Under the variance that the squared error of the last training epoch gives; a model "
+            "trained with a calibrated Gaussian has it as its own.",
+            unit="nats per image",
+            better="higher",
+            sources=("Rybkin et al. 2021",),
+        ),
+        Metric(
+            "likelihood.calibrated.nll",
+            "NLL, calibrated",
+            "Importance sampling under that variance.",
+            unit="nats per image",
+            better="lower",
+            sources=(
+                "Burda et al. 2016",
+                "Rybkin et al. 2021",
+            ),
+            error="likelihood.calibrated.nll_standard_error",
+        ),
+    ),
+    "Latents of the test set": (
+        Metric(
+            "latent.knn_accuracy",
+            "kNN accuracy",
+            "Test latents labelled correctly by their 5 nearest training latents.",
+            unit="%",
+            better="higher",
+        ),
+        Metric(
+            "latent.probe_accuracy",
+            "Linear probe accuracy",
+            "Test latents labelled correctly by logistic regression on training latents.",
+            unit="%",
+            better="higher",
+            sources=("Alain & Bengio 2017",),
+        ),
+        Metric(
+            "latent.silhouette",
+            "Silhouette",
+            "Of the latents grouped by digit: above 0 where digits form compact clusters.",
+            unit="−1 to 1",
+            better="higher",
+            sources=("Rousseeuw 1987",),
+        ),
+    ),
+    "Maps of the latents": (
+        Metric(
+            "map.trustworthiness",
+            "Trustworthiness of the map",
+            "1 where the 10 neighbours on the map are neighbours among the latents too. It judges "
+            "the map, not the model: a latent of 2 dimensions is its own map.",
+            unit="at most 1",
+            sources=("Venna & Kaski 2001",),
+        ),
+        Metric(
+            "map.preservation",
+            "Neighbours kept by the map",
+            "Fraction of the 10 nearest latents that are the 10 nearest on the map.",
+            unit="at most 1",
+            sources=("Lee & Verleysen 2009",),
+        ),
+        Metric(
+            "pca.trustworthiness",
+            "Trustworthiness of PCA",
+            "The same of the two principal axes.",
+            unit="at most 1",
+            sources=("Venna & Kaski 2001",),
+        ),
+        Metric(
+            "pca.preservation",
+            "Neighbours kept by PCA",
+            "The same of the two principal axes.",
+            unit="at most 1",
+            sources=("Lee & Verleysen 2009",),
+        ),
+    ),
+    "Images as the digit classifier sees them": (
+        Metric(
+            "samples.frechet_prior",
+            "Fréchet distance of samples",
+            "Samples from the prior against test images, with the formula of the FID on features "
+            "of this project's own classifier. It is not the FID, which takes Inception's: never "
+            "set it beside published ones.",
+            better="lower",
+            sources=("Heusel et al. 2017",),
+        ),
+        Metric(
+            "samples.frechet_reconstructions",
+            "Fréchet distance of reconstructions",
+            "Reconstructions against the test images that they are of.",
+            better="lower",
+            sources=("Heusel et al. 2017",),
+        ),
+        Metric(
+            "samples.frechet_floor",
+            "Fréchet distance of real images",
+            "One half of the test set against the other, 5,000 images each: what chance alone "
+            "gives, and more of it than at 10,000.",
+        ),
+        Metric(
+            "samples.digit_entropy",
+            "Entropy of sampled digits",
+            "Of the digits that the classifier sees in samples: ln 10 = 2.30 when all come equally "
+            "often, 0 when all are the same.",
+            unit="nats",
+            better="higher",
+        ),
+        Metric(
+            "samples.digits_kept",
+            "Digits kept",
+            "Reconstructions in which the classifier sees the true digit.",
+            unit="%",
+            better="higher",
+        ),
+    ),
+}
+"""All metrics in the order of the comparison, in named groups."""

@@ -1,0 +1,243 @@
+"""What a trained model is worth on the test set, as one nested mapping of numbers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+import torch
+from msgspec import Meta
+
+from mnist_vae import seeds
+from mnist_vae.files.store import Arrays
+from mnist_vae.latents.codes import Posterior, decode, sample
+from mnist_vae.measure import audit
+from mnist_vae.measure.accuracy import accuracy
+from mnist_vae.measure.distortion import distortion
+from mnist_vae.measure.likelihood import bits_per_dimension, elbo, importance_nll
+from mnist_vae.measure.maps import map_quality
+from mnist_vae.measure.rate import active, rate
+from mnist_vae.measure.samples import digit_entropy, frechet_distance, frechet_floor
+from mnist_vae.measure.separability import knn_accuracy, probe_accuracy, silhouette
+from mnist_vae.nets.classifier import Classifier, classify
+from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets.likelihood import KINDS, Likelihood
+from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.vae import VAE
+from mnist_vae.settings import Settings
+
+
+class EvaluateSettings(Settings, frozen=True, kw_only=True):
+    """How finely the likelihood is estimated: ``evaluate`` in params.yaml."""
+
+    samples: Annotated[int, Meta(ge=1, le=10_000)]
+    """Latents drawn for each image; more of them bring the estimate down to the exact value."""
+    images: Annotated[int, Meta(ge=2, le=10_000)]
+    """Test images that it is the mean of, spread evenly over the test set."""
+
+
+class Trained(NamedTuple):
+    """A model as its training left it."""
+
+    network: VAE
+    settings: ModelSettings
+    curve: Arrays
+    """The columns of its loss curve."""
+
+    @property
+    def likelihood(self) -> Likelihood:
+        """What its decoder says of an image."""
+        return KINDS[self.settings.likelihood]
+
+
+def measure(
+    model: Trained,
+    classifier: Classifier,
+    images: np.ndarray,
+    latents: Arrays,
+    maps: Arrays,
+    *,
+    settings: EvaluateSettings,
+    seed: int,
+) -> dict[str, Any]:
+    """Measure a model: how it trained, and how it does on test images, uint8 [N, H, W].
+
+    ``latents`` and ``maps`` are what views.explore and maps.project made of the same images, with
+    the latents of training images beside them. Squared errors are summed over pixels, KL and
+    likelihoods are in nats, all means over images. What a kind of model lacks is absent: an
+    autoencoder has no rate, likelihood, audit and samples from a prior, a Bernoulli decoder no
+    variance.
+    """
+    rng = seeds.stream(seed, "evaluate")
+    posterior = Posterior(latents["mean"], latents.get("logvar"))
+    mean, labels = latents["mean"], latents["labels"]
+    pixels = images / np.float32(255)
+    reconstructions = decode(model.network, mean)
+    last = {name: float(column[-1]) for name, column in model.curve.items()}
+    error = distortion(pixels, reconstructions)
+    training = latents["train_mean"], latents["train_labels"]
+    measured: dict[str, Any] = {
+        "epochs": int(last.pop("epoch")),
+        "parameters": sum(p.numel() for p in model.network.parameters()),
+        "train": {"loss_per_batch_of_512": 512 * last["loss"], **last},
+        "distortion": {
+            "squared_error": error.per_image,
+            "per_pixel": error.per_pixel,
+            "psnr": error.psnr,
+        },
+        "latent": {
+            "knn_accuracy": knn_accuracy(*training, mean, labels),
+            "probe_accuracy": probe_accuracy(*training, mean, labels),
+            "silhouette": silhouette(mean, labels),
+        },
+        "map": map_quality(mean, maps["map"])._asdict(),
+        "pca": map_quality(mean, maps["pca"])._asdict(),
+    }
+    prior = None
+    if posterior.logvar is not None:
+        sampled = distortion(pixels, decode(model.network, sample(*posterior, rng)))
+        # Of the training set, like all that the decoder knows.
+        variance = last["squared_error"] / pixels[0].size
+        rates = rate(mean, posterior.logvar)
+        measured["distortion"]["squared_error_sampled"] = sampled.per_image
+        measured["rate"] = {
+            "kl": float(rates.sum()),
+            "active_units": int(active(mean).sum()),
+            "per_dimension": rates.tolist(),
+        }
+        measured["audit"] = audit_numbers(model, sampled.per_pixel, float(rates.sum()), variance)
+        chosen = np.linspace(0, len(images) - 1, min(settings.images, len(images))).astype(int)
+        few = Posterior(mean[chosen], posterior.logvar[chosen])
+        measured["likelihood"] = likelihood(
+            model, pixels[chosen], few, variance=variance, samples=settings.samples, rng=rng
+        )
+        prior = decode(model.network, rng.standard_normal(mean.shape, dtype=np.float32))
+    measured["samples"] = sample_quality(classifier, images, labels, reconstructions, prior)
+    return measured
+
+
+def likelihood(
+    model: Trained,
+    pixels: np.ndarray,
+    posterior: Posterior,
+    *,
+    variance: float,
+    samples: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """ELBO and importance-sampled NLL of pixels [N, H, W] in [0, 1], under what the model states.
+
+    ``variance`` is the squared error per pixel of the last training epoch. What a model states, and
+    under which other variance it is measured too, its likelihood says (see nets.likelihood): its
+    own stands at the top, others under their name.
+
+    Importance sampling draws from the model's own posterior. Where that is much narrower than the
+    exact one, as beside the calibrated variance of a model trained with a weak KL, the NLL comes
+    out too high: it is always a bound from above.
+    """
+    variances = model.likelihood.variances(model.settings.kl_weight or 0.0, variance)
+    log_likelihoods, log_ratio = draw(model, pixels, posterior, variances, samples, rng)
+    assert posterior.logvar is not None
+    rates, size = rate(posterior.mean, posterior.logvar), pixels[0].size
+
+    def under(name: str) -> dict[str, float]:
+        nll = importance_nll(log_likelihoods[name] + log_ratio)
+        stated = variances[name]
+        return {
+            **({} if stated is None else {"variance": stated}),
+            "elbo": elbo(log_likelihoods[name].mean(1), rates),
+            "nll": nll.mean,
+            "nll_standard_error": nll.standard_error,
+            "bits_per_dimension": bits_per_dimension(nll.mean, size),
+        }
+
+    own = under("own") if "own" in variances else {}
+    return {**own, **{name: under(name) for name in variances if name != "own"}}
+
+
+@torch.inference_mode()
+def draw(
+    model: Trained,
+    pixels: np.ndarray,
+    posterior: Posterior,
+    variances: dict[str, float | None],
+    samples: int,
+    rng: np.random.Generator,
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Draw K = ``samples`` latents from the posterior of each image and decode them all.
+
+    Returns log p(x|z) under each of the variances, and log p(z) - log q(z|x), [N, K] each, in nats.
+    """
+    network, logvar = model.network, posterior.logvar
+    assert logvar is not None
+    device = network.mean.weight.device
+    log_likelihoods = {name: np.empty((len(pixels), samples)) for name in variances}
+    log_ratio = np.empty((len(pixels), samples))
+    for start in range(0, len(pixels), BATCH):
+        rows = np.s_[start : start + BATCH]
+        images = torch.from_numpy(pixels[rows][:, None]).to(device)
+        center, spread = posterior.mean[rows].astype(np.float64), np.exp(0.5 * logvar[rows])
+        for k in range(samples):
+            noise = rng.standard_normal(center.shape)
+            z = center + spread * noise
+            # log N(z; 0, I) - log N(z; mean, exp(logvar)): their constants cancel.
+            log_ratio[rows, k] = 0.5 * (noise**2 + logvar[rows] - z**2).sum(1)
+            logits = network.logits(torch.from_numpy(z).float().to(device))
+            for name, variance in variances.items():
+                log_likelihood = model.likelihood.log_probability(images, logits, variance)
+                log_likelihoods[name][rows, k] = log_likelihood.cpu().numpy()
+    return log_likelihoods, log_ratio
+
+
+def audit_numbers(
+    model: Trained, mean_squared_error: float, rate: float, variance: float
+) -> dict[str, float]:
+    """What the KL weight means: beta, variances and ratio of ``measure.audit``, those that apply.
+
+    From the error per pixel with latents drawn from the posterior, the rate, and the variance of
+    the last training epoch.
+    """
+    weight = model.settings.kl_weight or 0.0
+    in_loss = model.likelihood.variance_in_loss(variance)
+    if in_loss is None:
+        result = audit.audit_bernoulli(kl_weight=weight, rate=rate)
+    else:
+        result = audit.audit_gaussian(
+            kl_weight=weight, mean_squared_error=mean_squared_error, rate=rate, variance=in_loss
+        )
+    numbers = {
+        "beta": result.effective_beta,
+        "implied_variance": result.implied_variance,
+        "calibrated_variance": result.calibrated_variance,
+        "ratio": result.ratio,
+    }
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def sample_quality(
+    classifier: Classifier,
+    images: np.ndarray,
+    labels: np.ndarray,
+    reconstructions: np.ndarray,
+    prior: np.ndarray | None,
+) -> dict[str, float]:
+    """What a digit classifier sees in reconstructions and in samples from the prior, if any.
+
+    All are [N, H, W], as many of each. The Fréchet distances are of the features of this project's
+    own classifier: they are not FID, whose features are Inception's, and cannot be compared with
+    it, only with one another. Digits are kept where a reconstruction is read as the true label of
+    its image: one that is misread before and after is not kept, so hold the percentage against
+    the classifier's own accuracy.
+    """
+    true, rebuilt = classify(classifier, images), classify(classifier, reconstructions)
+    measured = {}
+    if prior is not None:
+        sampled = classify(classifier, prior)
+        measured["frechet_prior"] = frechet_distance(true.features, sampled.features)
+        measured["digit_entropy"] = digit_entropy(sampled.digits)
+    return {
+        **measured,
+        "frechet_reconstructions": frechet_distance(true.features, rebuilt.features),
+        "frechet_floor": frechet_floor(true.features),
+        "digits_kept": accuracy(rebuilt.digits, labels),
+    }

@@ -1,0 +1,125 @@
+"""The question that the page answers, and the answer in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from mnist_vae.report.tables import Metrics, number, series, show
+
+QUESTION = "With enough dimensions, does the VAE overcome the plain autoencoder?"
+LEVEL = 0.05
+"""Squared errors that differ by less than this fraction are called level: a rule of the page, set
+from a spread over seeds that was measured for the default recipe (docs/decisions.md)."""
+
+
+class Pair(NamedTuple):
+    """The names of a VAE and an autoencoder of as many latent dimensions."""
+
+    dims: int
+    vae: str
+    autoencoder: str
+
+
+def answer(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[str]:
+    """The question answered in two sentences, from the squared errors of VAE and autoencoder.
+
+    Each autoencoder is set beside a VAE of as many dimensions, one with the notebook's objective
+    if there is one, and the pair of most dimensions decides. Without a pair the first sentence
+    says so.
+    """
+    matched = pairs(models, measured)
+    sentences = (_on_errors(matched, measured), _on_gains(matched, measured))
+    return [sentence for sentence in sentences if sentence]
+
+
+def pairs(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[Pair]:
+    """The models that can be set side by side, the pair of most dimensions first."""
+    by_dims: dict[str, dict[int, list[str]]] = {"vae": {}, "ae": {}}
+    for name, settings in models.items():
+        if not isinstance(settings, Mapping):
+            continue
+        kind, dims = settings.get("kind"), settings.get("latent_dim")
+        error = number(measured.get(name, {}), "distortion.squared_error")
+        if kind in tuple(by_dims) and isinstance(dims, int) and error:
+            by_dims[kind].setdefault(dims, []).append(name)
+    return [
+        # The notebook's objective is the default likelihood; min keeps the first of equals.
+        Pair(dims, min(vaes, key=lambda n: models[n].get("likelihood", "fixed") != "fixed"), aes[0])
+        for dims, vaes in sorted(by_dims["vae"].items(), reverse=True)
+        if (aes := by_dims["ae"].get(dims))
+    ]
+
+
+def _on_errors(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+    errors = _numbers(measured, "distortion.squared_error")
+    if not matched:
+        listed = series([f"{show(error, 3)} for {name}" for name, error in errors.items()])
+        known = f": the squared error per test image is {listed}" if listed else ""
+        return (
+            f"This run cannot say, without a VAE and an autoencoder of as many dimensions{known}."
+        )
+    first, *others = matched
+    gap = _gap(first, errors)
+    verdict = ", yes" if gap <= -LEVEL else ", no" if gap >= LEVEL else " they are level"
+    at_others = "".join(f", and at {p.dims} dimensions {_both(p, errors)}" for p in others)
+    return (
+        f"At {first.dims} dimensions{verdict}: the squared error per test image is "
+        f"{_both(first, errors)}{at_others}."
+    )
+
+
+def _gap(pair: Pair, errors: Mapping[str, float]) -> float:
+    """How much larger the VAE's error is, as a fraction of the autoencoder's."""
+    return errors[pair.vae] / errors[pair.autoencoder] - 1
+
+
+def _both(pair: Pair, errors: Mapping[str, float]) -> str:
+    _, vae, autoencoder = pair
+    gap = _gap(pair, errors)
+    return (
+        f"{show(errors[vae], 3)} for {vae} and {show(errors[autoencoder], 3)} for {autoencoder} "
+        f"({abs(gap):.1%} {'more' if gap > 0 else 'less'})"
+    )
+
+
+def _on_gains(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+    """What the prior and the latents are worth: of the first pair, and of the best sampler."""
+    gains = [_on_samples(matched, measured), _on_probes(matched, measured)]
+    listed = "; ".join(filter(None, gains))
+    return f"Beyond reconstruction, {listed}." if listed else ""
+
+
+def _on_samples(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+    distances = _numbers(measured, "samples.frechet_prior")
+    if not distances:
+        return ""
+    best = min(distances, key=lambda name: distances[name])
+    first = [pair.vae for pair in matched[:1] if pair.vae in distances and pair.vae != best]
+    listed = series([f"{show(distances[name], 3)} for {name}" for name in [*first, best]])
+    floor = number(measured[best], "samples.frechet_floor")
+    real = "" if floor is None else f" (one half of the test images to the other: {show(floor, 3)})"
+    return (
+        "only a VAE has a prior to sample from, and the Fréchet distance of its samples to the "
+        f"test images is {listed}{real}"
+    )
+
+
+def _on_probes(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+    accuracies = _numbers(measured, "latent.probe_accuracy")
+    chosen = [name for pair in matched[:1] for name in pair[1:]] or list(measured)
+    listed = [
+        f"{show(accuracies[name], 3)}% of the latents of {name}"
+        for name in chosen
+        if name in accuracies
+    ]
+    return f"a linear probe reads the digit from {series(listed)}" if listed else ""
+
+
+def _numbers(measured: Mapping[str, Metrics], path: str) -> dict[str, float]:
+    """The number of each model that has it, by the model's name."""
+    return {
+        name: value
+        for name, metrics in measured.items()
+        if (value := number(metrics, path)) is not None
+    }

@@ -1,0 +1,182 @@
+"""What stands on the page, section by section."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mnist_vae.errors import InputError
+from mnist_vae.files.store import AGAIN
+from mnist_vae.measure import audit
+from mnist_vae.measure.catalog import METRICS, SOURCES
+from mnist_vae.report.answer import LEVEL, QUESTION, answer
+from mnist_vae.report.document import (
+    Block,
+    Cell,
+    DefinitionList,
+    Gallery,
+    Inline,
+    Link,
+    Page,
+    Paragraph,
+    Picture,
+    Section,
+    Table,
+)
+from mnist_vae.report.pictures import COMPARED, RATE_DISTORTION, Sizes, others, points, side_by_side
+from mnist_vae.report.provenance import provenance
+from mnist_vae.report.tables import ABSENT, Metrics, comparison, number, row_name, show
+
+
+def compose(
+    models: Mapping[str, Any],
+    measured: Mapping[str, Metrics],
+    sizes: Sizes,
+    classifier: Metrics,
+    settings: Mapping[str, Any],
+    facts: Mapping[str, str],
+) -> Page:
+    """The page, from what was trained, what was measured and the figures that there are.
+
+    ``models`` are those of params.yaml and ``measured`` their metrics, by name; ``sizes`` has the
+    paths ``figures/MODEL/FIGURE.png`` and rate_distortion.png; ``classifier`` is what was measured
+    of the digit classifier; ``settings`` are the other params to show, with ``recipe``; ``facts``
+    are further lines of provenance, each with its name. Sections without content are left out.
+
+    Raises InputError where there is no model, or where a model's numbers allow no audit.
+    """
+    if not models:
+        raise InputError("params.yaml: models: found none, must name at least one")
+    sections = [
+        Section(QUESTION, _opening(models, measured)),
+        Section("All models compared", _comparison(models, measured)),
+        Section("Rate and distortion", _plane(measured, sizes)),
+        *(
+            Section(title, side_by_side(models, sizes, figure))
+            for figure, (title, _) in COMPARED.items()
+        ),
+        Section("Is the KL too weak or too strong?", _audits(measured)),
+        Section("More figures of each model", others(models, sizes)),
+        Section("How each number is made", _definitions(measured, classifier)),
+        Section("What one seed can say", _one_seed()),
+        Section("How this page was made", provenance(models, measured, settings, facts)),
+    ]
+    return Page(
+        "Variational autoencoders on MNIST", [section for section in sections if section.blocks]
+    )
+
+
+def _opening(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[Block]:
+    caveat = (
+        f"Squared errors less than {LEVEL:.0%} apart count as level. Each model was trained once: "
+        "see what one seed can say, below."
+    )
+    sentences = answer(models, measured)
+    return [*(Paragraph([sentence], lead=True) for sentence in sentences), Paragraph([caveat])]
+
+
+def _comparison(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[Block]:
+    legend = (
+        f"↓ lower is better, ↑ higher is better, the best in bold; {ABSENT} does not apply. "
+        "Rows without an arrow describe and do not rank."
+    )
+    return [Paragraph([legend]), comparison(list(models), measured)]
+
+
+def _plane(measured: Mapping[str, Metrics], sizes: Sizes) -> list[Block]:
+    names, rates, distortions = points(measured)
+    if not names or RATE_DISTORTION not in sizes:
+        return []
+    coordinates = [
+        f"{name} at {show(rate)} nats and {show(distortion)}"
+        for name, rate, distortion in zip(names, rates.tolist(), distortions.tolist(), strict=True)
+    ]
+    introduction = (
+        "Each VAE pays for exact images (a low distortion) with what the latent tells about them "
+        "(a high rate); of two models, the one with less of both is better ("
+    )
+    alt = f"Rate and squared error of a draw: {'; '.join(coordinates)}."
+    picture = Picture(RATE_DISTORTION, alt, "", sizes[RATE_DISTORTION])
+    return [Paragraph([introduction, _cite("Alemi et al. 2018"), ")."]), Gallery([picture])]
+
+
+_AUDITED = {
+    "audit.beta": "variance implied: β beside ½ squared error",
+    "audit.calibrated_variance": "variance shown",
+    "audit.ratio": "times too weak",
+    "rate.kl": "KL, nats",
+}
+
+
+def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
+    rows, findings = [], []
+    for name, metrics in measured.items():
+        values = [number(metrics, path) for path in _AUDITED]
+        beta, variance, _, rate = values
+        if beta is None or rate is None:
+            continue
+        sentence = _finding(name, beta, variance, rate)
+        rows.append([Cell(name), *(Cell(ABSENT if v is None else show(v)) for v in values)])
+        findings.append((name, [sentence]))
+    if not rows:
+        return []
+    introduction = (
+        "A squared error with a KL weight hides a Gaussian decoder of some variance. Set beside "
+        "the variance that the decoder's error on the test images shows, it says how many times "
+        "weaker the KL is than in the ELBO of that decoder ("
+    )
+    return [
+        Paragraph([introduction, _cite("Rybkin et al. 2021"), ")."]),
+        DefinitionList(findings),
+        Table("Audit of the KL", ["", *_AUDITED.values()], {"": rows}),
+    ]
+
+
+def _finding(name: str, beta: float, variance: float | None, rate: float) -> str:
+    """What the audit says of a model, in a sentence; only a Gaussian decoder has a variance."""
+    try:
+        if variance is None:
+            return audit.audit_bernoulli(kl_weight=beta, rate=rate).sentence
+        return audit.audit_gaussian(
+            kl_weight=beta, mean_squared_error=variance, rate=rate, variance=1
+        ).sentence
+    except (ValueError, ZeroDivisionError) as error:
+        raise InputError(f"reports/metrics/{name}.json: audit: {error}{AGAIN}") from None
+
+
+def _definitions(measured: Mapping[str, Metrics], classifier: Metrics) -> list[Block]:
+    entries = []
+    for metric in (metric for metrics in METRICS.values() for metric in metrics):
+        if all(number(metrics, metric.path) is None for metrics in measured.values()):
+            continue
+        parts: list[Inline] = [metric.how]
+        for source in metric.sources:
+            parts += [" " if len(parts) == 1 else ", ", _cite(source)]
+        entries.append((row_name(metric), [*parts, "." if metric.sources else ""]))
+    accuracy = number(classifier, "test_accuracy")
+    if accuracy is not None:
+        origin = f"Trained on MNIST's training images; it reads {show(accuracy)}% of the test set."
+        entries.append(("The digit classifier", [origin]))
+    return [DefinitionList(entries)] if entries else []
+
+
+def _cite(source: str) -> Link:
+    return Link(source, SOURCES[source])
+
+
+def _one_seed() -> list[Block]:
+    return [
+        Paragraph(
+            [
+                "Each model was trained once, from one seed, and a difference smaller than what "
+                f"another seed gives means nothing. The {LEVEL:.0%} above is a rule of this page, "
+                "set from the spread of squared errors over seeds that was measured for the "
+                "default recipe (",
+                Link("docs/decisions.md", "../docs/decisions.md"),
+                "). The spread of the other numbers is not known. The ± beside an NLL is over test "
+                "images, not over trainings. What a model has or lacks by its design does not "
+                "depend on a seed. From how many dimensions on one model overtakes another is a "
+                "question for a study over dimensions and seeds, which this page is not.",
+            ]
+        )
+    ]

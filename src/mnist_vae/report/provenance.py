@@ -1,0 +1,51 @@
+"""What the page was made from, and how to make it again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from mnist_vae.report.document import Block, Code, CodeBlock, DefinitionList, Paragraph
+from mnist_vae.report.tables import Metrics, lookup, series
+
+
+def provenance(
+    models: Mapping[str, Any],
+    measured: Mapping[str, Metrics],
+    settings: Mapping[str, Any],
+    facts: Mapping[str, str],
+) -> list[Block]:
+    """The facts, each with its name, the commands, and the settings as in params.yaml."""
+    devices = [lookup(metrics, "device") for metrics in measured.values()]
+    lines = dict(facts)
+    if names := sorted({device for device in devices if isinstance(device, str)}):
+        lines["Trained on"] = series(names)
+    shown = yaml.safe_dump(
+        {**settings, "models": dict(models)}, sort_keys=False, allow_unicode=True
+    )
+    return [
+        DefinitionList([(name, [value]) for name, value in lines.items()]),
+        Paragraph(
+            ["To make it again, run one of these in the top folder; only what changed runs:"]
+        ),
+        CodeBlock(
+            "make reproduce  # the whole pipeline\n"
+            "dvc repro report  # this page, and what it needs\n"
+            "dvc exp run -S recipe=notebook  # the notebook's own 300 epochs"
+        ),
+        Paragraph(["The settings that it was made with, from ", Code("params.yaml"), ":"]),
+        CodeBlock(shown.rstrip()),
+    ]
+
+
+def pinned(lock: str, *packages: str) -> str:
+    """Versions that a requirements file pins of ``packages``, all of each, to read."""
+    pins = []
+    for package in packages:
+        versions = re.findall(rf"^{re.escape(package)}==([^\s;\\]+)", lock, re.MULTILINE)
+        if versions:
+            pins.append(f"{package} {' or '.join(dict.fromkeys(versions))}")
+    return ", ".join(pins)

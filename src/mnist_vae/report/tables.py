@@ -1,0 +1,131 @@
+"""Numbers as a person reads them, and the tables that set models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from mnist_vae.measure.catalog import METRICS, Metric
+from mnist_vae.report.document import Cell, Table
+
+Metrics: TypeAlias = Mapping[str, Any]
+"""What the evaluate stage wrote about one model; what does not apply to it is absent."""
+
+ABSENT = "–"
+"""What a cell shows where a model has no such number."""
+
+
+# ---- Numbers ------------------------------------------------------------------------------------
+
+
+def lookup(metrics: Metrics, path: str) -> Any:
+    """The value at a path of dotted keys, or None where there is none."""
+    value: Any = metrics
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def number(metrics: Metrics, path: str) -> float | None:
+    """The number at a path of dotted keys, or None where there is none."""
+    value = lookup(metrics, path)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if abs(value) < 1e300 else None  # beyond, sums and drawings overflow
+
+
+def show(value: float, digits: int = 4) -> str:
+    """A number in so many digits for a person; whole numbers in full."""
+    rounded = value if isinstance(value, int) else float(f"{value:.{digits}g}")
+    if isinstance(value, int) or abs(rounded) >= min(1000, 10**digits):
+        text = f"{rounded:,.0f}"
+    elif 0 < abs(rounded) < 1e-4:
+        factor, power = f"{rounded:.{digits - 1}e}".split("e")
+        text = f"{factor}·10{str(int(power)).translate(_SUPERSCRIPT)}"
+    else:
+        text = f"{rounded:#.{digits}g}".removesuffix(".")
+    return text.replace("-", "−")
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def series(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+# ---- Tables -------------------------------------------------------------------------------------
+
+
+def row_name(metric: Metric) -> str:
+    """The metric's label with its unit, and an arrow that says which values are better."""
+    unit = f", {metric.unit}" if metric.unit else ""
+    return f"{metric.label}{unit}{_ARROWS[metric.better]}"
+
+
+_ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
+
+
+def comparison(models: Sequence[str], measured: Mapping[str, Metrics]) -> Table:
+    """All metrics of all models, a column for each; rows that no model has are left out."""
+    complete = {name: _with_own_calibration(measured.get(name, {})) for name in models}
+    groups: dict[str, list[list[Cell]]] = {}
+    for group, metrics in METRICS.items():
+        for metric in metrics:
+            cells = compare(metric, complete)
+            if any(cell.text != ABSENT for cell in cells):
+                groups.setdefault(group, []).append([Cell(row_name(metric)), *cells])
+    return Table("All models compared", ["", *models], groups)
+
+
+def compare(metric: Metric, measured: Mapping[str, Metrics]) -> list[Cell]:
+    """A cell for each model, the best marked.
+
+    Numbers that read the same are equally good. None is marked where fewer than two models have
+    the number, where all read the same, or where likelihoods of gray pixels stand beside
+    densities, which have a variance.
+    """
+    values = [number(metrics, metric.path) for metrics in measured.values()]
+    known = [value for value in values if value is not None]
+    has_variance = {
+        number(metrics, "likelihood.variance") is not None
+        for metrics, value in zip(measured.values(), values, strict=True)
+        if value is not None
+    }
+    comparable = not metric.path.startswith("likelihood.") or len(has_variance) == 1
+    best = ""
+    if metric.better and comparable and len({show(value) for value in known}) > 1:
+        best = show(min(known) if metric.better == "lower" else max(known))
+    return [
+        _cell(metric, metrics, value, best)
+        for metrics, value in zip(measured.values(), values, strict=True)
+    ]
+
+
+def _cell(metric: Metric, metrics: Metrics, value: float | None, best: str) -> Cell:
+    if value is None:
+        text = lookup(metrics, metric.path)
+        return Cell(text if isinstance(text, str) else ABSENT)
+    error = number(metrics, metric.error) if metric.error else None
+    spread = f" ± {show(error, 2)}" if error is not None else ""
+    return Cell(f"{show(value)}{spread}", best=show(value) == best)
+
+
+def _with_own_calibration(metrics: Metrics) -> Metrics:
+    """With a ``calibrated`` part also for the Gaussian that was trained calibrated."""
+    likelihood = metrics.get("likelihood")
+    if not isinstance(likelihood, Mapping) or "variance" not in likelihood:
+        return metrics
+    return {**metrics, "likelihood": {"calibrated": likelihood, **likelihood}}
+
+
+def long_table(curves: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, float | str]]:
+    """The loss curves of all models as rows of model, epoch and loss, for one chart of them all."""
+    return [
+        {"model": name, "epoch": int(epoch), "loss": float(loss)}
+        for name, curve in curves.items()
+        for epoch, loss in zip(curve["epoch"], curve["loss"], strict=True)
+    ]

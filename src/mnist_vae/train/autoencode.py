@@ -1,0 +1,103 @@
+"""Training of a VAE or an autoencoder."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import torch
+from torch import Tensor
+
+from mnist_vae import seeds
+from mnist_vae.nets import devices, fast, initialize, likelihood
+from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.vae import VAE
+from mnist_vae.train import loop, objective
+from mnist_vae.train.checkpoint import Checkpoints
+from mnist_vae.train.optimizer import Optimizer
+from mnist_vae.train.recipe import Recipe
+
+FOLDER = Path("checkpoints")  # outside the outputs of DVC, which it deletes before a run
+
+
+@dataclasses.dataclass
+class Autoencode:
+    """A ``loop.Task``: to give back the images that went in."""
+
+    network: VAE
+    settings: ModelSettings
+    examples: tuple[Tensor]
+    """uint8 [N, C, H, W]"""
+    remedy = "lower the recipe's learning_rate or the model's learning_rate_scale or kl_weight"
+
+    @property
+    def image_size(self) -> int:
+        """Height and width."""
+        return self.network.image_size
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor]:
+        """The noise of the latents, [N, D]."""
+        shape = len(self.examples[0]), self.network.latent_dim
+        return (torch.randn(shape, generator=generator),)
+
+    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+        """The terms of the objective."""
+        images, noise = batch
+        pixels = images / 255
+        output = self.network(pixels, noise)
+        terms = objective.terms(
+            pixels, output, self.settings.kl_weight, likelihood.KINDS[self.settings.likelihood]
+        )
+        return {name: term for name, term in terms._asdict().items() if term is not None}
+
+
+def train(
+    network: VAE,
+    settings: ModelSettings,
+    recipe: Recipe,
+    images: Tensor,
+    *,
+    seed: int,
+    checkpoints: Checkpoints | None = None,
+) -> Iterator[loop.Epoch]:
+    """Initialize and train a network in place; see ``loop.train``.
+
+    ``images`` are uint8 [N, C, H, W] on the device to train on. An epoch's means are ``loss``,
+    ``squared_error`` and, in nats, the ``kl`` of a VAE.
+    """
+    generator = torch.Generator().manual_seed(seeds.number(seed, "initialize"))
+    pixel_mean = float(images.float().mean()) / 255
+    initialize.initialize(network, recipe.initialization, generator, pixel_mean)
+    task = Autoencode(network, settings, (images,))
+    yield from loop.train(
+        task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints
+    )
+
+
+def checkpoints_of(
+    name: str,
+    settings: ModelSettings,
+    recipe: Recipe,
+    images: Tensor,
+    seed: int,
+    folder: Path = FOLDER,
+) -> Checkpoints:
+    """Checkpoints of a training in ``folder``, named by all that decides its result."""
+    modules = (devices, fast, initialize, likelihood, loop, objective, seeds)
+    classes = (Autoencode, Checkpoints, ModelSettings, Optimizer, Recipe, VAE)
+    code = [Path(inspect.getfile(source)) for source in (*modules, *classes)]
+    decides = {
+        "settings": msgspec.to_builtins(settings),
+        "recipe": msgspec.to_builtins(recipe),
+        "seed": seed,
+        "images": hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest(),
+        "code": [hashlib.sha256(file.read_bytes()).hexdigest() for file in code],
+        "torch": torch.__version__,
+        "device": devices.describe(images.device),
+        "precision": str(loop.pick_dtype(recipe, images.device)),
+    }
+    return Checkpoints(folder, name, decides)

@@ -1,0 +1,96 @@
+"""Training of the digit classifier."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from msgspec import Meta
+from torch import Tensor
+from torch.nn import functional as F
+
+from mnist_vae import seeds
+from mnist_vae.nets.classifier import Classifier
+from mnist_vae.nets.initialize import he, layers_of
+from mnist_vae.settings import Settings
+from mnist_vae.train import loop
+from mnist_vae.train.recipe import Recipe
+
+SHIFT = 1  # pixels by which training moves images, at most: two need more epochs
+
+
+class ClassifierSettings(Settings, frozen=True, kw_only=True):
+    """How to train the classifier: ``classifier`` in params.yaml."""
+
+    epochs: Annotated[int, Meta(ge=1, le=1000)]
+    """Passes over the training images."""
+    batch_size: Annotated[int, Meta(ge=1, le=60_000)]
+    """Images a step; the last batch of an epoch holds what is left."""
+    learning_rate: Annotated[float, Meta(gt=0, le=1)]
+    """The learning rate at the peak of a triangular schedule."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe that these are settings of."""
+        return Recipe(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            schedule="triangular",
+            optimizer="muon",
+            beta2=0.99,
+            initialization="he",
+            precision="bfloat16",
+        )
+
+
+@dataclasses.dataclass
+class Classify:
+    """A ``loop.Task``: to name the digit."""
+
+    network: Classifier
+    examples: tuple[Tensor, Tensor]
+    """Images uint8 [N, 1, H, W] and labels [N]."""
+    remedy = "lower classifier.learning_rate"
+
+    @property
+    def image_size(self) -> int:
+        """Height and width."""
+        return self.network.image_size
+
+    def draw(self, generator: torch.Generator) -> tuple[Tensor]:
+        """Pixels to move down and right, [N, 2]; a batch moves as its first row says."""
+        shape = len(self.examples[0]), 2
+        return (torch.randint(-SHIFT, SHIFT + 1, shape, generator=generator),)
+
+    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+        """The cross-entropy in nats.
+
+        A batch is moved as a whole and round the edge, so that no digit is learned by its place.
+        """
+        images, labels, shifts = batch
+        for dim, shift in ((2, shifts[0, 0]), (3, shifts[0, 1])):
+            places = torch.arange(self.image_size, device=images.device) - shift
+            images = images.index_select(dim, places % self.image_size)
+        logits = self.network(images / 255)
+        return {"loss": F.cross_entropy(logits, labels.long(), reduction="none")}
+
+
+def train(
+    network: Classifier, settings: ClassifierSettings, images: Tensor, labels: Tensor, *, seed: int
+) -> Iterator[loop.Epoch]:
+    """Initialize and train the classifier in place; see ``loop.train``.
+
+    ``images`` are uint8 [N, 1, H, W] and ``labels`` [N], both on the device to train on. An epoch's
+    means have the cross-entropy in nats as their ``loss``.
+    """
+    generator = torch.Generator().manual_seed(seeds.number(seed, "initialize classifier"))
+    with torch.no_grad():
+        for layer in layers_of(network):
+            he(layer, generator, gain=1 if layer is network.head else 2)
+    task = Classify(network, (images, labels))
+    yield from loop.train(
+        task, settings.recipe, peak=settings.learning_rate, seed=seeds.number(seed, "classifier")
+    )

@@ -1,0 +1,55 @@
+"""Sheets of images: what stands where, and what the ticks and corners say of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from support.drawings import make_digits, texts
+
+from mnist_vae.figures.images import (
+    draw_digits,
+    draw_interpolation,
+    draw_manifold,
+    draw_reconstructions,
+)
+
+
+def test_images_that_are_not_bytes_are_refused(ax: Any) -> None:
+    with pytest.raises(ValueError, match="float64, must be uint8"):
+        draw_digits(ax, make_digits(10) / 255, "gray")
+
+
+def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:
+    black = np.zeros((20, 28, 28), np.uint8)
+    draw_reconstructions(ax, black, black, 200, "gray")
+    row = np.asarray(ax.images[0].get_array())[5, :, 0]
+    edges = np.flatnonzero(np.diff(np.concatenate([[255], row, [255]]).astype(int)))
+    starts, ends = edges[::2], edges[1::2]
+    gaps = starts[1:] - ends[:-1]
+    assert len(starts) == 20
+    assert set(gaps[::2]) == {1}
+    assert min(gaps[1::2]) > 4
+    assert texts(ax.get_yticklabels()) == ["200", "210"]
+    assert list(ax.get_xticks()) == list((starts + ends - 1) / 2)
+
+
+def test_an_interpolation_names_its_corners(ax: Any) -> None:
+    images = make_digits(11, 11)
+    draw_interpolation(ax, images, [2, 4, 5, 6], "gray")
+    # α₁ grows downwards and α₂ to the right: a=2 where both are 1, d=6 where both are 0.
+    corners = {text.get_text(): tuple(np.round(text.get_position())) for text in ax.texts}
+    assert corners == {"2": (1, 0), "4": (1, 1), "5": (0, 0), "6": (0, 1)}
+    sheet = np.asarray(ax.images[0].get_array())[..., 0]
+    assert sheet.shape == (11 * 28, 11 * 28)
+    assert np.allclose(sheet[:28, -28:], images[0, 10], atol=1)
+    assert np.allclose(sheet[-28:, :28], images[10, 0], atol=1)
+
+
+def test_the_latent_plane_has_its_coordinates_on_the_axes(ax: Any) -> None:
+    draw_manifold(ax, make_digits(7, 5), np.linspace(-1, 1, 5), np.linspace(6, -6, 7), "gray")
+    down = dict(zip(texts(ax.get_yticklabels()), ax.get_yticks(), strict=True))
+    across = dict(zip(texts(ax.get_xticklabels()), ax.get_xticks(), strict=True))
+    assert [down["6"], down["−6"]] == pytest.approx([13.5, 13.5 + 6 * 28])
+    assert [across["−1"], across["0"]] == pytest.approx([13.5, 13.5 + 2 * 28])

@@ -1,0 +1,216 @@
+"""What people look at, against a plain computation of the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from numpy.random import Generator
+from support.networks import LABELS, make_network
+
+from mnist_vae.errors import InputError
+from mnist_vae.files.latents import LATENTS, LatentsFacts
+from mnist_vae.files.store import Arrays
+from mnist_vae.files.views import VIEWS, ViewsFacts
+from mnist_vae.latents.classes import class_posteriors
+from mnist_vae.latents.codes import decode, to_bytes
+from mnist_vae.latents.views import EncodeSettings, explore, plane, traverse
+from mnist_vae.nets.vae import VAE
+from mnist_vae.settings import check
+
+SETTINGS = EncodeSettings(first_pair=30, interpolate=(2, 4, 5, 6), steps=5, manifold_steps=4)
+
+# --- The plane ------------------------------------------------------------------------------------
+
+
+def test_the_plane_lies_as_it_is_drawn(rng: Generator) -> None:
+    mean = rng.standard_normal((1000, 2), dtype=np.float32) * [1, 5] + [0, 20]
+    x, y, grid = plane(mean, 7)
+    assert x.shape == y.shape == (7,)
+    assert grid.shape == (7, 7, 2)
+    assert grid.dtype == np.float32
+    for row, column in np.ndindex(7, 7):
+        assert grid[row, column].tolist() == [x[column], y[row]]
+    assert (np.diff(x) > 0).all()
+    assert (np.diff(y) < 0).all()
+
+
+def test_the_plane_spans_all_but_the_outermost_means() -> None:
+    mean = np.stack([np.arange(101), 10 * np.arange(101)[::-1]], 1).astype(np.float32)
+    x, y, _ = plane(mean, 3)
+    assert x.tolist() == [1, 50, 99]
+    assert y.tolist() == [990, 500, 10]
+
+
+# --- Traversals -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variational", [True, False])
+@pytest.mark.parametrize("dim", [1, 3, 8, 20])
+def test_traversals_move_one_of_the_most_active_dimensions(
+    rng: Generator, dim: int, variational: bool
+) -> None:
+    spread = rng.permutation(np.linspace(0.1, 3, dim))
+    mean = (spread * rng.standard_normal((5000, dim))).astype(np.float32)
+    start = rng.standard_normal(dim, dtype=np.float32)
+    logvar = np.zeros_like(mean) if variational else None
+    dims, values, moved = traverse(start, mean, logvar, 5)
+    assert dims.tolist() == np.argsort(-spread)[:8].tolist()
+    assert moved.shape == (min(8, dim), 5, dim)
+    assert moved.dtype == values.dtype == np.float32
+    for row, column in np.ndindex(values.shape):
+        expected = start.copy()
+        expected[dims[row]] = values[row, column]
+        np.testing.assert_array_equal(moved[row, column], expected)
+
+
+def test_activity_is_the_rate_and_not_the_spread_of_the_means(rng: Generator) -> None:
+    mean = (rng.standard_normal((5000, 2)) * [1.0, 1.5]).astype(np.float32)
+    logvar = np.tile(np.array([-9, 0], np.float32), (5000, 1))
+    assert traverse(mean[0], mean, logvar, 3)[0].tolist() == [0, 1]
+    assert traverse(mean[0], mean, None, 3)[0].tolist() == [1, 0]
+
+
+def test_traversals_span_where_the_images_are() -> None:
+    mean = np.stack([np.arange(101), 7 - 0.1 * np.arange(101)], 1).astype(np.float32)
+    _, values, _ = traverse(mean[0], mean, None, 3)
+    np.testing.assert_allclose(values, np.array([[1, 50, 99], [-2.9, 2, 6.9]]), atol=0.02)
+
+
+# --- Everything together --------------------------------------------------------------------------
+
+BOTH = {"reconstructions", "class_digits", "interpolation", "originals"}
+BOTH |= {"traversals", "traversal_dims", "traversal_values"}
+OF_VAE = BOTH | {"prior_samples"}
+PLANE = {"manifold", "manifold_x", "manifold_y"}
+
+
+@pytest.mark.parametrize(
+    ("dim", "variational", "names"),
+    [
+        (4, True, OF_VAE),
+        (4, False, BOTH),
+        (2, True, OF_VAE | PLANE),
+        (2, False, BOTH | PLANE),
+        (1, True, OF_VAE),
+    ],
+)
+def test_what_a_model_is_asked_for_fits_its_files(
+    tmp_path: Path, images: np.ndarray, dim: int, variational: bool, names: set[str]
+) -> None:
+    network = make_network(dim, variational=variational)
+    latents, drawn = explore(network, images, LABELS, SETTINGS, seed=0)
+    posterior = {"mean", "logvar"} if variational else {"mean"}
+    assert latents.keys() == posterior | {"labels", "class_latents"}
+    assert drawn.keys() == names
+
+    path = tmp_path / "file"
+    latents |= {"train_mean": latents["mean"][:9], "train_labels": LABELS[:9]}
+    LATENTS.write(path, latents, LatentsFacts(model="m", seed=0, epochs=1))
+    LATENTS.read(path, needs=posterior, sizes={"N": 256, "D": dim, "M": 9})
+    VIEWS.write(path, drawn, ViewsFacts(model="m", epochs=1, classes=(2, 4, 5, 6), start=30))
+    VIEWS.read(path, needs=names, sizes={"S": 5, "T": 5, "R": dim, "M": 4})
+
+
+@pytest.fixture
+def network() -> VAE:
+    return make_network()
+
+
+@pytest.fixture
+def explored(network: VAE, images: np.ndarray) -> tuple[Arrays, Arrays]:
+    """The latents and the images of a VAE."""
+    return explore(network, images, LABELS, SETTINGS, seed=0)
+
+
+def test_pairs_are_the_images_asked_for_decoded_from_their_means(
+    network: VAE, images: np.ndarray, explored: tuple[Arrays, Arrays]
+) -> None:
+    latents, drawn = explored
+    np.testing.assert_array_equal(drawn["originals"], images[30:130])
+    expected = to_bytes(decode(network, latents["mean"][30:130]))
+    np.testing.assert_array_equal(drawn["reconstructions"], expected)
+
+
+@pytest.mark.parametrize("first", [156, 157])
+def test_there_have_to_be_a_hundred_pairs(network: VAE, images: np.ndarray, first: int) -> None:
+    settings = msgspec.structs.replace(SETTINGS, first_pair=first)
+    if first == 156:
+        _, drawn = explore(network, images, LABELS, settings, seed=0)
+        np.testing.assert_array_equal(drawn["originals"], images[156:])
+        return
+    with pytest.raises(InputError, match=r"encode\.first_pair: found 157, must be at most 156"):
+        explore(network, images, LABELS, settings, seed=0)
+
+
+def test_the_corners_are_the_digits_asked_for(explored: tuple[Arrays, Arrays]) -> None:
+    digits, grid = (explored[1][name].astype(int) for name in ("class_digits", "interpolation"))
+    for place, digit in (((-1, -1), 2), ((0, -1), 4), ((-1, 0), 5), ((0, 0), 6)):
+        assert np.abs(grid[place] - digits[digit]).max() <= 1
+    assert np.abs(digits[2] - digits[4]).max() > 1
+
+
+def test_traversals_start_from_the_first_class_of_the_interpolation(
+    network: VAE, explored: tuple[Arrays, Arrays]
+) -> None:
+    encoded, drawn = explored
+    means, _ = class_posteriors(encoded["mean"], None, LABELS)
+    latents = np.tile(means[2], (4, 5, 1))
+    for row, dim in enumerate(drawn["traversal_dims"]):
+        latents[row, :, dim] = drawn["traversal_values"][row]
+    np.testing.assert_array_equal(drawn["traversals"], to_bytes(decode(network, latents)))
+    assert np.ptp(drawn["traversals"].astype(int), axis=1).max() > 1
+
+
+def test_an_autoencoders_class_latents_are_the_class_means(images: np.ndarray) -> None:
+    network = make_network(variational=False)
+    latents, _ = explore(network, images, LABELS, SETTINGS, seed=0)
+    means, _ = class_posteriors(latents["mean"], None, LABELS)
+    np.testing.assert_array_equal(latents["class_latents"], means)
+
+
+def test_a_seed_decides_what_is_drawn_and_nothing_else(
+    network: VAE, images: np.ndarray, explored: tuple[Arrays, Arrays]
+) -> None:
+    again, other = (explore(network, images, LABELS, SETTINGS, seed) for seed in (0, 1))
+
+    def changed(ours: tuple[Arrays, Arrays]) -> list[set[str]]:
+        pairs = zip(ours, explored, strict=True)
+        return [{n for n in one if not np.array_equal(one[n], two[n])} for one, two in pairs]
+
+    assert changed(again) == [set(), set()]
+    drawn = {"class_digits", "interpolation", "prior_samples"}
+    assert changed(other) == [{"class_latents"}, drawn]
+
+
+# --- Settings -------------------------------------------------------------------------------------
+
+VALID = {"first_pair": 0, "interpolate": [0, 9, 3, 3], "steps": 2, "manifold_steps": 50}
+
+
+@pytest.mark.parametrize("change", [{}, {"first_pair": 9_900}, {"steps": 50, "manifold_steps": 2}])
+def test_settings(change: dict[str, Any]) -> None:
+    settings = msgspec.structs.asdict(check(VALID | change, EncodeSettings, "encode"))
+    assert settings == VALID | change | {"interpolate": (0, 9, 3, 3)}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"first_pair": -1}, "first_pair: found -1, must be from 0 to 9900"),
+        ({"first_pair": 9_901}, "first_pair: found 9901"),
+        ({"interpolate": [1, 2, 3]}, "interpolate: found 3 values, must be 4"),
+        ({"interpolate": [1, 2, 3, 4, 5]}, "interpolate: found 5 values, must be 4"),
+        ({"interpolate": [1, 2, 3, 10]}, "interpolate[3]: found 10, must be from 0 to 9"),
+        ({"interpolate": 2456}, "interpolate: found 2456, must be a list"),
+        ({"steps": 1}, "steps: found 1, must be from 2 to 50"),
+        ({"manifold_steps": 51}, "manifold_steps: found 51, must be from 2 to 50"),
+    ],
+)
+def test_settings_out_of_range(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as error:
+        check(VALID | change, EncodeSettings, "encode")
+    assert str(error.value).startswith(f"encode.{message}")

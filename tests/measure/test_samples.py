@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.linalg
+from numpy.random import Generator
+
+from mnist_vae.measure.samples import digit_entropy, frechet_distance, frechet_floor
+
+
+def with_moments(mean: np.ndarray, covariance: np.ndarray, n: int, rng: Generator) -> np.ndarray:
+    """Features [n, F] whose sample mean and covariance are exactly these."""
+    x = rng.normal(size=(n, len(mean)))
+    x -= x.mean(0)
+    white = x @ np.linalg.inv(np.linalg.cholesky(np.cov(x.T)).T)
+    return np.asarray(white @ np.linalg.cholesky(covariance).T + mean)
+
+
+def test_frechet_distance_in_closed_form(rng: Generator) -> None:
+    mean, variance = np.array([1.0, -2, 0]), np.array([4.0, 1, 9])
+    a = with_moments(np.zeros(3), np.eye(3), 50, rng)
+    assert frechet_distance(a, a) == pytest.approx(0, abs=1e-12)
+    assert frechet_distance(a, a + mean) == pytest.approx(5)
+    # Diagonal covariances: the sum of (σ₁ - σ₂)² beside that of the means.
+    b = with_moments(mean, np.diag(variance), 80, rng)
+    assert frechet_distance(a, b) == pytest.approx(5 + 1 + 0 + 4)
+    assert frechet_distance(b, a) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("n", [10, 200])
+def test_frechet_distance_is_that_of_a_matrix_root(n: int, rng: Generator) -> None:
+    """With 10 rows of 16 features the covariances are singular."""
+    a = rng.normal(size=(n, 16)) @ rng.normal(size=(16, 16))
+    b = rng.normal(size=(n, 16)) @ rng.normal(size=(16, 16)) + 1
+    one, two = np.cov(a.T), np.cov(b.T)
+    half = scipy.linalg.sqrtm(one + 1e-10 * np.eye(16)).real
+    root = np.sqrt(np.linalg.eigvalsh(half @ two @ half).clip(0)).sum()
+    shift = ((a.mean(0) - b.mean(0)) ** 2).sum()
+    expected = shift + np.trace(one) + np.trace(two) - 2 * root
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-5)
+
+
+def test_frechet_distance_of_singular_covariances(rng: Generator) -> None:
+    flat = with_moments(np.zeros(2), np.eye(2), 40, rng) @ np.array([[1.0, 0, 0], [0, 1, 0]])
+    assert frechet_distance(flat, 3 * flat) == pytest.approx(2 * (3 - 1) ** 2)
+    constant = np.ones((40, 3))
+    assert frechet_distance(constant, constant) == 0
+    assert frechet_distance(flat, constant) == pytest.approx(2 + 3)
+
+
+def test_frechet_distance_keeps_its_digits_beside_a_large_mean(rng: Generator) -> None:
+    features = rng.normal(size=(100, 8)).astype(np.float32)
+    assert frechet_distance(features, features) == pytest.approx(0, abs=1e-10)
+    far = features.astype(np.float64) + 1e5
+    assert frechet_distance(far, far + 1) == pytest.approx(8)
+
+
+def test_frechet_floor_compares_even_with_odd_rows(rng: Generator) -> None:
+    even, odd = rng.normal(size=(2, 30, 4))
+    woven = np.stack([even, odd], 1).reshape(60, 4)
+    assert frechet_floor(woven) == frechet_distance(even, odd)
+    # A drift along the rows, as in MNIST's test set, is not taken for a difference.
+    drift = rng.normal(size=(2000, 4)) + np.linspace(0, 10, 2000)[:, None]
+    assert frechet_floor(drift) < 0.5
+    assert frechet_distance(drift[:1000], drift[1000:]) > 50
+
+
+@pytest.mark.parametrize(
+    ("predicted", "entropy"),
+    [
+        (np.arange(1000) % 10, math.log(10)),
+        (np.arange(1000) % 2 * 7, math.log(2)),
+        (np.full(5, 3), 0),
+        (np.array([0, 0, 0, 9]), -0.75 * math.log(0.75) - 0.25 * math.log(0.25)),
+    ],
+)
+def test_digit_entropy(predicted: np.ndarray, entropy: float) -> None:
+    assert digit_entropy(predicted) == pytest.approx(entropy)
+    assert math.copysign(1, digit_entropy(predicted)) == 1

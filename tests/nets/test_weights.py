@@ -1,0 +1,137 @@
+"""Files of networks: what was saved comes back, and what does not fit is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from support.networks import fresh
+from torch import nn
+
+from mnist_vae.errors import InputError
+from mnist_vae.files import store
+from mnist_vae.nets import classifier_weights, fast, weights
+from mnist_vae.nets.classifier import Classifier
+from mnist_vae.nets.classifier_weights import ClassifierFacts
+from mnist_vae.nets.model import ModelSettings, build
+from mnist_vae.nets.weights import ModelFacts
+
+VARIATIONAL = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.1, learning_rate_scale=0.3)
+PLAIN = ModelSettings(kind="ae", latent_dim=3, seed=5)
+CLASSIFIER = ClassifierFacts(test_accuracy=99.0, epochs=4, parameters=206_922)
+
+
+Change = Callable[[store.Arrays, dict[str, Any]], object]
+
+
+def facts(settings: ModelSettings) -> ModelFacts:
+    return ModelFacts(model="a", settings=settings, seed=0, epochs=7, device="CPU, float32")
+
+
+def same_state(one: nn.Module, two: nn.Module) -> bool:
+    ours, theirs = one.state_dict(), two.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[k], theirs[k]) for k in ours)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A model of VARIATIONAL, saved as "a"."""
+    path = tmp_path / "a.safetensors"
+    weights.save(path, fresh(build(VARIATIONAL)), facts(VARIATIONAL))
+    return path
+
+
+@pytest.mark.parametrize("settings", [VARIATIONAL, PLAIN])
+@pytest.mark.parametrize("form", [None, torch.bfloat16])
+def test_a_model_comes_back(
+    tmp_path: Path, settings: ModelSettings, form: torch.dtype | None
+) -> None:
+    path, network = tmp_path / "a.safetensors", fresh(build(settings))
+    if form:
+        fast.for_cpu(network, image_size=28, dtype=form)
+    weights.save(path, network, facts(settings))
+    loaded, found = weights.load(path, "a")
+    assert found == facts(settings)
+    assert not loaded.training
+    assert same_state(loaded, network)
+
+
+def test_the_classifier_comes_back(tmp_path: Path) -> None:
+    network = Classifier()
+    classifier_weights.save(tmp_path / "c", network, CLASSIFIER)
+    loaded, found = classifier_weights.load(tmp_path / "c")
+    assert found == CLASSIFIER
+    assert not loaded.training
+    assert same_state(loaded, network)
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+    network = fresh(build(VARIATIONAL))
+    weights.save(tmp_path / "a", network, facts(VARIATIONAL))
+    network.to(memory_format=torch.channels_last)
+    weights.save(tmp_path / "b", network, facts(VARIATIONAL))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def set_(**changed: Any) -> Change:
+    return lambda arrays, about: about["settings"].update(changed)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_(latent_dim=4), r"weights do not fit the model: .* is \(64, 3\), must be \(64, 4\)"),
+        (set_(kind="ae", kl_weight=None), "must be absent"),
+        (set_(latent_dim=0), r"facts\.settings\.latent_dim: found 0, must be from 1 to 512"),
+        (set_(kind="gan"), r"facts\.settings\.kind: found 'gan', must be one of vae, ae"),
+        (set_(layers=5), r"facts\.settings\.layers: unknown key"),
+        (lambda arrays, about: about.pop("device"), r"facts\.device: missing"),
+        (lambda arrays, about: about.update(model="b"), "made for model 'b', must be 'a'"),
+        (lambda arrays, about: arrays.pop("mean.bias"), r"mean\.bias is missing, must be \(3,\)"),
+    ],
+)
+def test_weights_that_are_not_the_models(path: Path, change: Change, message: str) -> None:
+    arrays, about = store.read_arrays(path, "weights")
+    change(arrays, about)
+    store.write_arrays(path, "weights", arrays, **about)
+    with pytest.raises(InputError, match=message):
+        weights.load(path, "a")
+
+
+def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
+    path, target = tmp_path / "a.safetensors", tmp_path / "touched"
+
+    class Touch:
+        def __reduce__(self) -> Any:
+            return Path.touch, (target,)
+
+    torch.save(Touch(), path)
+    with pytest.raises(InputError, match="damaged"):
+        weights.load(path, "a")
+    assert not target.exists()
+
+
+def test_arrays_that_are_no_weights(path: Path) -> None:
+    with pytest.raises(InputError, match="holds weights, must hold classifier"):
+        classifier_weights.load(path)
+    store.write_arrays(path, "classifier", {"mean": np.zeros((2, 3))}, model="a")
+    with pytest.raises(InputError, match="holds classifier, must hold weights"):
+        weights.load(path, "a")
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (Classifier(widths=(8, 16, 32)), r"body\.0\.bias is \(8,\), must be \(16,\)"),
+        (nn.Linear(2, 2), r"bias is \(2,\), must be absent"),
+    ],
+)
+def test_another_networks_weights(tmp_path: Path, network: nn.Module, message: str) -> None:
+    arrays = {key: value.numpy() for key, value in network.state_dict().items()}
+    store.write_arrays(tmp_path / "c", "classifier", arrays)
+    with pytest.raises(InputError, match=f"weights do not fit the classifier: {message}"):
+        classifier_weights.load(tmp_path / "c")

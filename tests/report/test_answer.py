@@ -1,0 +1,82 @@
+"""The answer follows the squared errors, and says so where it cannot be given."""
+
+from __future__ import annotations
+
+import pytest
+from support.pages import MODELS, measured
+
+from mnist_vae.report.answer import answer
+from mnist_vae.report.tables import show
+
+
+def answer_of(**errors: float) -> str:
+    """The first sentence about models with these squared errors, in this order."""
+    metrics = {name: {"distortion": {"squared_error": error}} for name, error in errors.items()}
+    (sentence,) = answer({name: MODELS[name] for name in errors}, metrics)
+    return sentence
+
+
+@pytest.mark.parametrize(
+    ("vae", "ae", "verdict", "gap"),
+    [
+        (6.0, 7.5, ", yes", "20.0% less"),
+        (9.0, 7.5, ", no", "20.0% more"),
+        (6.0, 6.06, " they are level", "1.0% less"),
+        (6.0, 6.0, " they are level", "0.0% less"),
+        (6.24, 6.0, " they are level", "4.0% more"),
+        (6.36, 6.0, ", no", "6.0% more"),
+    ],
+)
+def test_the_answer_follows_the_errors(vae: float, ae: float, verdict: str, gap: str) -> None:
+    assert answer_of(vae16=vae, ae16=ae) == (
+        f"At 16 dimensions{verdict}: the squared error per test image is {show(vae, 3)} for vae16 "
+        f"and {show(ae, 3)} for ae16 ({gap})."
+    )
+
+
+def test_the_pair_of_most_dimensions_decides_and_the_others_are_told() -> None:
+    sentence = answer_of(ae2=20.0, vae2=30.0, ae16=8.0, vae16=6.0)
+    assert sentence.startswith("At 16 dimensions, yes:")
+    assert sentence.endswith("and at 2 dimensions 30.0 for vae2 and 20.0 for ae2 (50.0% more).")
+
+
+def test_the_notebooks_objective_is_set_beside_the_autoencoder_where_there_is_one() -> None:
+    assert "6.00 for vae16" in answer_of(sigma16=8.0, vae16=6.0, ae16=7.0)
+    assert "8.00 for sigma16 and 7.00 for ae16" in answer_of(sigma16=8.0, ae16=7.0)
+
+
+@pytest.mark.parametrize(
+    ("errors", "listed"),
+    [
+        ({}, ""),
+        ({"ae16": 6.0}, ": the squared error per test image is 6.00 for ae16"),
+        (
+            {"vae16": 6.0, "ae2": 30.0, "sigma16": 8.0},
+            "6.00 for vae16, 30.0 for ae2 and 8.00 for sigma16",
+        ),
+    ],
+)
+def test_without_a_pair_the_answer_is_that_there_is_none(
+    errors: dict[str, float], listed: str
+) -> None:
+    sentence = answer_of(**errors)
+    assert sentence.startswith("This run cannot say, without a VAE and an autoencoder of as many ")
+    assert sentence.endswith(f"{listed}.")
+
+
+def test_what_is_gained_names_the_pair_and_the_best_sampler() -> None:
+    metrics = measured()
+    metrics["sigma16"]["samples"]["frechet_prior"] = 12.5
+    metrics["vae16"]["samples"]["frechet_prior"] = 150.0
+    _, gained = answer(MODELS, metrics)
+    assert (
+        "150 for vae16 and 12.5 for sigma16 (one half of the test images to the other: 0.400)"
+        in gained
+    )
+    assert "94.0% of the latents of vae16 and 93.5% of the latents of ae16" in gained
+    metrics["vae16"]["samples"]["frechet_prior"] = 2.5
+    _, gained = answer(MODELS, metrics)
+    assert "is 2.50 for vae16 (one half" in gained
+    _, gained = answer({name: MODELS[name] for name in ("ae16", "ae2")}, measured("ae16", "ae2"))
+    assert "sample" not in gained
+    assert "93.5% of the latents of ae16" in gained

@@ -1,0 +1,136 @@
+"""What stands on the page: sections, the audit, figures, provenance; whatever models are called."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from support.pages import ERRORS, MODELS, Reader, compose, measured, metrics_of
+
+from mnist_vae.errors import InputError
+from mnist_vae.figures import comparison, style
+from mnist_vae.measure import audit
+from mnist_vae.measure.catalog import METRICS
+from mnist_vae.report import html, markdown, pictures, provenance
+from mnist_vae.report.document import DefinitionList, Page
+from mnist_vae.report.tables import row_name
+
+
+def titles(page: Page) -> list[str]:
+    return [section.title for section in page.sections]
+
+
+def test_every_number_is_defined() -> None:
+    sections = {section.title: section.blocks for section in compose(measured()).sections}
+    (definitions,) = sections["How each number is made"]
+    assert isinstance(definitions, DefinitionList)
+    rows = [row_name(metric) for metrics in METRICS.values() for metric in metrics]
+    assert [name for name, _ in definitions.entries] == [*rows, "The digit classifier"]
+
+
+def test_the_audit_is_what_the_audit_module_says_of_the_same_model() -> None:
+    written = markdown.render(compose(measured("vae16", "vae2", "sigma16")))
+    for name in ("vae16", "vae2"):
+        expected = audit.audit_gaussian(
+            variance=0.5,
+            kl_weight=MODELS[name]["kl_weight"],
+            mean_squared_error=1.01 * ERRORS[name] / 784,
+            rate=100.0,
+        )
+        assert f"- **{name}**: {expected.sentence}" in written
+    bernoulli = {"rate": {"kl": 20.0}, "audit": {"beta": 1.0, "ratio": 1.0}}
+    written = markdown.render(compose({"b": bernoulli}))
+    assert audit.audit_bernoulli(kl_weight=1.0, rate=20.0).sentence in written
+    assert "Is the KL too weak or too strong?" not in titles(compose(measured("ae16", "ae2")))
+
+
+def test_what_cannot_make_a_page_is_named() -> None:
+    with pytest.raises(InputError, match=r"params\.yaml: models: found none"):
+        compose({})
+    metrics = measured("vae2")
+    metrics["vae2"]["audit"]["beta"] = -1.0
+    with pytest.raises(InputError, match=r"metrics/vae2\.json: audit: kl_weight is -1"):
+        compose(metrics)
+
+
+def test_old_or_empty_metrics_still_make_a_page() -> None:
+    page = compose({"vae16": {"test": {"squared_error": 6.0}}, "new": {}})
+    assert "This run cannot say" in markdown.render(page)
+    assert Reader(html.render(page)).text
+
+
+def test_all_figures_of_the_models_are_shown_once_and_no_others() -> None:
+    names = (*pictures.CAPTIONS, "extra")
+    drawn = [f"figures/{model}/{name}.png" for model in ("vae16", "ae2") for name in names]
+    strangers = ["figures/gone/loss.png", "figures/vae16x/loss.png"]
+    sizes = dict.fromkeys([*drawn, *strangers, pictures.RATE_DISTORTION], (8, 4))
+    page = compose(measured("vae16", "ae2"), sizes)
+    for written in (markdown.render(page), html.render(page)):
+        for path in [*drawn, pictures.RATE_DISTORTION]:
+            assert written.count(f'src="{path}"') == 1
+        assert not any(path in written for path in strangers)
+
+
+def test_autoencoders_have_no_point_on_the_plane() -> None:
+    names, rates, distortions = pictures.points(measured())
+    assert names == ["vae16", "vae2", "sigma16"]
+    np.testing.assert_allclose(rates, 100)
+    np.testing.assert_allclose(distortions, [6.06, 30.3, 8.08])
+    names, rates, distortions = pictures.points(measured("ae16"))
+    assert (names, rates.shape, distortions.shape) == ([], (0,), (0,))
+    sizes = {pictures.RATE_DISTORTION: (8, 4)}
+    assert "Rate and distortion" in titles(compose(measured(), sizes))
+    assert "Rate and distortion" not in titles(compose(measured("ae16"), sizes))
+
+
+def test_names_on_the_plane_are_no_formulas() -> None:
+    plane = comparison.of_all_models(
+        [r"$\frac$", "a_b^c"], np.array([1.0, 2.0]), np.array([3.0, 1.0])
+    )
+    assert pictures.png_size("plane", style.png(plane, 50)) == (400, 230)
+    labels = [text for text in plane.axes[0].texts if not text.get_parse_math()]
+    assert [text.get_text() for text in labels] == [r"$\frac$", "a_b^c"]
+
+
+def test_what_is_no_png_has_no_size() -> None:
+    data = style.png(Figure((6, 4)), 10)
+    assert pictures.png_size("a.png", data) == (60, 40)
+    for damaged in (b"", data[:20], b"GIF89a" + data[6:]):
+        with pytest.raises(InputError, match=r"a\.png: not a PNG"):
+            pictures.png_size("a.png", damaged)
+
+
+def test_what_the_page_says_of_itself() -> None:
+    metrics = measured()
+    for each in metrics.values():
+        each["device"] = "NVIDIA <H100>"
+    written = markdown.render(compose(metrics))
+    for text in ("not the FID", "can be negative", "from one seed", "- **Data**: abc"):
+        assert text in written
+    assert r"- **Trained on**: NVIDIA \<H100\>" in written
+    assert "```\nrecipe: fast\n" in written
+    assert "**Trained on**" not in markdown.render(compose(measured()))
+
+
+def test_versions_are_read_from_the_lock() -> None:
+    lock = (
+        "numpy==2.4.6 ; python_full_version < '3.12' \\\n    --hash=sha256:00\n"
+        "numpy==2.5.5 ; python_full_version >= '3.12' \\\n    --hash=sha256:11\n"
+        "torch==2.15.0 \\\n    --hash=sha256:22\ntorchvision==0.29.2\n"
+    )
+    pins = provenance.pinned(lock, "torch", "numpy", "absent")
+    assert pins == "torch 2.15.0, numpy 2.4.6 or 2.5.5"
+
+
+def test_hostile_names_and_values_change_no_structure() -> None:
+    def tags(name: str, value: str) -> list[str]:
+        metrics = {"vae16": metrics_of("vae16"), name: metrics_of("ae16")}
+        metrics[name]["distortion"]["psnr"] = value
+        sizes = dict.fromkeys([f"figures/{name}/loss.png", f"figures/{name}/odd.png"], (8, 4))
+        reader = Reader(html.render(compose(metrics, sizes)))
+        assert name in reader.text
+        assert value in reader.text
+        return reader.tags
+
+    hostile = tags('"><script>alert(1)</script>', "<img src=x onerror=alert(1)>")
+    assert hostile == tags("plain", "text")

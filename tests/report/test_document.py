@@ -1,0 +1,64 @@
+"""A document as HTML and as Markdown: text shows as text, and each kind of block as what it is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.pages import HOSTILE, Reader, everywhere, rendered
+
+from mnist_vae.report import document, html, markdown
+from mnist_vae.report.document import Cell, CodeBlock, DefinitionList, Gallery, Paragraph, Picture
+
+
+def page(*blocks: document.Block) -> document.Page:
+    return document.Page("t", [document.Section("s", blocks)])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_shows_as_text(text: str) -> None:
+    hostile, plain = everywhere(text), everywhere("plain")
+    in_html, in_markdown = Reader(html.render(hostile)), rendered(markdown.render(hostile))
+    in_html.assert_shows(text, Reader(html.render(plain)))
+    in_markdown.assert_shows(text, rendered(markdown.render(plain)))
+    assert not [key for _, attrs in in_html.elements for key in attrs if key.startswith("on")]
+    for _, address in [*in_html.attributes("src"), *in_html.attributes("href")]:
+        assert re.fullmatch(r"[\w./:#%,~-]+", address)
+
+
+def test_bare_addresses_are_not_linked_by_github() -> None:
+    written = markdown.render(page(Paragraph(["see www.example.com or https://example.com"])))
+    assert not re.search(r"www\.|https:", written)  # backslashes part them, which no reader sees
+    assert "see www.example.com or https://example.com" in rendered(written).text
+
+
+def test_a_code_block_cannot_be_ended_from_inside() -> None:
+    text = "a: 1\n```\n\n# b\n</code></pre>\n    c\n`````"
+    entries = DefinitionList([("a", ["b"])])  # a list would take an indented block in
+    reader = rendered(markdown.render(page(entries, CodeBlock(text))))
+    assert reader.tags == ["h1", "h2", "ul", "li", "strong", "pre", "code"]
+    assert text in "".join(reader.texts)
+
+
+def test_the_best_of_a_row_is_marked() -> None:
+    row = [Cell("row"), Cell("1", best=True), Cell("2")]
+    table = page(document.Table("name", ["", "x", "y"], {"": [row]}))
+    assert "| row | **1** | 2 |" in markdown.render(table)
+    assert '<td class="best"><strong>1</strong></td><td>2</td>' in html.render(table)
+
+
+@pytest.mark.parametrize(("height", "layout"), [(525, "rows"), (800, "columns")])
+def test_pictures_keep_their_place_before_they_are_loaded(height: int, layout: str) -> None:
+    pictures = [Picture("a b.png", "alt", "Loss", (1200, h)) for h in (525, height)]
+    reader = Reader(html.render(page(Gallery(pictures))))
+    assert reader.attributes("src") == [("img", "a%20b.png")] * 2
+    assert reader.attributes("width") == [("img", "1200")] * 2
+    assert reader.attributes("height") == [("img", "525"), ("img", str(height))]
+    assert ("div", layout) in reader.attributes("class")
+
+
+def test_contents_lead_to_all_but_the_first_section() -> None:
+    sections = [document.Section(t, [Paragraph(["x"])]) for t in ("One", "Two?", "Ünd 3")]
+    reader = Reader(html.render(document.Page("t", sections)))
+    assert reader.attributes("id") == [("h2", "one"), ("h2", "two"), ("h2", "ünd-3")]
+    assert [url for tag, url in reader.attributes("href") if tag == "a"] == ["#two", "#ünd-3"]

@@ -1,0 +1,97 @@
+"""What each stage says to params and files that do not fit: nothing is written.
+
+Damaged, missing and misplaced files are in test_faults.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.host import MODEL, Host
+from support.project import edit, identities, restored
+
+from mnist_vae.files import store
+
+PARAMS, WEIGHTS = "params.yaml", f"models/{MODEL}.safetensors"
+TEST, TRAIN = "data/mnist/test.safetensors", "data/mnist/train.safetensors"
+
+
+def set_param(*keys: str, to: object) -> Callable[[Path], None]:
+    def assign(tree: dict[str, Any]) -> None:
+        for key in keys[:-1]:
+            tree = tree[key]
+        tree[keys[-1]] = to
+
+    return lambda project: edit(project / PARAMS, assign)
+
+
+def swap_splits(project: Path) -> None:
+    (project / TEST).write_bytes((project / TRAIN).read_bytes())
+
+
+def widen_model(project: Path) -> None:
+    """Make the weights those of a model with a wider latent, by what is said of them."""
+    arrays, facts = store.read_arrays(project / WEIGHTS, "weights")
+    facts["settings"]["latent_dim"] += 1
+    store.write_arrays(project / WEIGHTS, "weights", arrays, **facts)
+
+
+def leave_all(project: Path) -> None:
+    """A wrong name is enough."""
+
+
+BAD: dict[str, tuple[str, str, Callable[[Path], None], str]] = {
+    "a misspelt key": (
+        *("train", MODEL, set_param("models", MODEL, "latent_dims", to=3)),
+        f"{PARAMS}: models.{MODEL}.latent_dims: unknown key; did you mean latent_dim?",
+    ),
+    "a number that YAML reads as text": (
+        *("train", MODEL, set_param("models", MODEL, "kl_weight", to="1e-3")),
+        f"{PARAMS}: models.{MODEL}.kl_weight: found '1e-3', must be a finite number",
+    ),
+    "out of range": (
+        *("embed", MODEL, set_param("embed", "perplexity", to=1)),
+        f"{PARAMS}: embed.perplexity: found 1.0, must be from 2 to 1000",
+    ),
+    "no such recipe": (
+        *("train", MODEL, set_param("recipe", to="fats")),
+        f"{PARAMS}: recipes: no key 'fats'; did you mean fast",
+    ),
+    "no such model": ("train", "vae9", leave_all, f"{PARAMS}: models: no key 'vae9'"),
+    "an unusual name": ("train", "../x", leave_all, "MODEL: found '../x', must be letters, digits"),
+    "no name": ("train", "", leave_all, "takes one argument, MODEL; found 0"),
+    "the other split": ("encode", MODEL, swap_splits, f"{TEST}: made for split 'train'"),
+    "weights that do not fit": (
+        *("encode", MODEL, widen_model),
+        f"{WEIGHTS}: weights do not fit the model: ",
+    ),
+    "pairs beyond the images": (
+        *("encode", MODEL, set_param("encode", "first_pair", to=201)),
+        "encode.first_pair: found 201, must be at most 200",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_named_and_nothing_is_written(host: Host, project: Path, name: str) -> None:
+    stage, model, change, message = BAD[name]
+    with restored(*(project / file for file in (PARAMS, WEIGHTS, TEST))):
+        change(project)
+        before = identities(project)
+        ended = host.run(project, stage, model=model)
+        assert identities(project) == before
+    line = rf"{stage}\.py: error: {re.escape(message)}[^\n]*\n"
+    assert re.fullmatch(line, ended.err), ended.err
+    assert ended.code == 1
+
+
+def test_good_input_passes(host: Host, project: Path) -> None:
+    before = identities(project)
+    ended = host.run(project, "encode")
+    assert (ended.code, ended.err) == (0, "")
+    changed = {path.parent.name for path, new in identities(project).items() if before[path] != new}
+    assert changed == {"latents", "images"}

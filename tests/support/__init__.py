@@ -1,0 +1,1 @@
+"""What several tests share: small projects, a process that runs stages, kills."""

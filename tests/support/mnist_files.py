@@ -1,0 +1,96 @@
+"""Small MNIST files with checksums of their own, and folders and archives of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import hashlib
+import io
+import struct
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mnist_vae.data.archives import Pinned
+from mnist_vae.data.mnist import MNIST
+
+
+def idx(array: np.ndarray) -> bytes:
+    """An IDX file of a uint8 array."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+_rng = np.random.default_rng(0)
+FILES = {  # six images for training, four for test
+    f"{prefix}-{kind}-ubyte": idx(
+        _rng.integers(0, 256 if "images" in kind else 10, shape, np.uint8)
+    )
+    for prefix, count in (("train", 6), ("t10k", 4))
+    for kind, shape in (("images-idx3", (count, 28, 28)), ("labels-idx1", (count,)))
+}
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+ALTERED = FILES[IMAGES][:-1] + bytes([FILES[IMAGES][-1] ^ 1])
+HTML = b"<!DOCTYPE html><title>Sign in</title>"
+
+PINNED = {name: Pinned(len(data), hashlib.sha256(data).hexdigest()) for name, data in FILES.items()}
+SMALL_MNIST = dataclasses.replace(MNIST, files=PINNED)
+
+
+def below(folder: str, suffix: str = "") -> dict[str, bytes]:
+    """The small files under ``folder``, compressed where the suffix says so."""
+    pack = gzip.compress if suffix else bytes
+    return {f"{folder}{name}{suffix}": pack(data) for name, data in FILES.items()}
+
+
+def lay_out(path: Path, content: bytes | Mapping[str, bytes]) -> Path:
+    """Make the file ``path`` of the bytes given, or the folder ``path`` of the files given."""
+    for name, data in {"": content}.items() if isinstance(content, bytes) else content.items():
+        file = path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return path
+
+
+def tar(
+    members: Mapping[str, bytes], mode: str = "w", first: tarfile.TarInfo | None = None
+) -> bytes:
+    """A tar archive of files, after a first member without contents if one is given."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as archive:  # type: ignore[call-overload]
+        if first:
+            archive.addfile(first)
+        for name, data in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return file.getvalue()
+
+
+def zipped(members: Mapping[str, bytes], packing: int = zipfile.ZIP_STORED, mode: int = 0) -> bytes:
+    """A zip archive of files, with a Unix mode if one is given."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            member = zipfile.ZipInfo(name)
+            member.external_attr = mode << 16
+            archive.writestr(member, data, packing)
+    return file.getvalue()
+
+
+# torchvision keeps other data sets beside MNIST under the same file names.
+DECOYS = {f"FashionMNIST/raw/{name}": bytes(len(data)) for name, data in FILES.items()}
+DOTTED = {name.replace("-idx", ".idx"): data for name, data in FILES.items()}
+
+ARCHIVES = {
+    "tar": tar(below("data/")),
+    "tar.gz": tar(below("package/data/"), "w:gz"),
+    "tgz": tar(below("", ".gz"), "w:gz"),
+    "tgz with decoys": tar(DECOYS | below("MNIST/raw/"), "w:gz"),
+    "tgz with dots": tar(DOTTED, "w:gz"),
+    "zip": zipped(below("MNIST/raw/")),
+    "zip, deflated": zipped(below("MNIST/raw/"), zipfile.ZIP_DEFLATED),
+    "zip of gz": zipped({"raw/": b""} | below("raw/", ".gz")),
+}

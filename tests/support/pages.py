@@ -1,0 +1,188 @@
+"""Pages to read back, and models with made-up metrics to write them about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+from markdown_it import MarkdownIt
+from matplotlib.figure import Figure
+
+from mnist_vae.figures import style
+from mnist_vae.report import content, document
+from mnist_vae.report.pictures import CAPTIONS, Sizes
+
+# ---- Reading ------------------------------------------------------------------------------------
+
+
+class Reader(HTMLParser):
+    """Elements with their attributes, and the text outside <style>; refuses a wrong nesting."""
+
+    VOID = frozenset({"meta", "link", "img", "br", "hr"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join("".join(self.texts).split())
+
+    @property
+    def tags(self) -> list[str]:
+        return [tag for tag, _ in self.elements]
+
+    def assert_shows(self, text: str, plain: Reader) -> None:
+        """``text`` stands as text wherever the ``plain`` page has the word plain."""
+        assert self.tags == plain.tags
+        assert self.text.count(" ".join(text.split())) == plain.text.count("plain") > 10
+        assert ("img", text) in self.attributes("alt")
+
+    def attributes(self, name: str) -> list[tuple[str, str]]:
+        return [(tag, attrs[name] or "") for tag, attrs in self.elements if name in attrs]
+
+
+def rendered(markdown: str) -> Reader:
+    """Markdown as CommonMark with GitHub's tables shows it."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    return Reader(parser.render(markdown))
+
+
+# ---- Text that means something to a parser ------------------------------------------------------
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onload='alert(1)",
+    "{{ 7 * 7 }} {% raw %} {# x #}",
+    "a | b || c",
+    "**bold** _it_ `code` ~~no~~ \\",
+    "[text](https://example.com) ![x](y)",
+    "https://example.com and www.example.com",
+    "&lt;b&gt; &amp;",
+    "# no heading",
+    "two\nlines",
+    "$x$ and \\(y\\)",
+    "ünïcode 数",
+]
+
+
+def everywhere(text: str) -> document.Page:
+    """A page of every kind of block, with ``text`` wherever a text can stand."""
+    blocks: list[document.Block] = [
+        document.Paragraph(
+            [text, document.Link(text, "https://arxiv.org/abs/1"), document.Code("code")], lead=True
+        ),
+        document.Heading(text),
+        document.Table(
+            text, ["", text], {text: [[document.Cell(text), document.Cell(text, best=True)]]}
+        ),
+        document.Gallery([document.Picture(f"figures/{text}/a.png", text, text, (8, 4))]),
+        document.DefinitionList([(text, [text])]),
+        document.CodeBlock(text),
+    ]
+    return document.Page(
+        text,
+        [document.Section(text, blocks), document.Section("Other", [document.Paragraph([text])])],
+    )
+
+
+# ---- Models -------------------------------------------------------------------------------------
+
+MODELS: dict[str, Any] = {
+    "vae16": {"kind": "vae", "latent_dim": 16, "kl_weight": 1 / 8192},
+    "vae2": {"kind": "vae", "latent_dim": 2, "kl_weight": 1 / 1024},
+    "ae16": {"kind": "ae", "latent_dim": 16},
+    "ae2": {"kind": "ae", "latent_dim": 2},
+    "sigma16": {"kind": "vae", "latent_dim": 16, "likelihood": "gaussian", "kl_weight": 1},
+}
+PARAMS = {
+    "recipe": "fast",
+    "seed": 0,
+    "recipes": {"fast": {"epochs": 10}},
+    "evaluate": {"samples": 2, "images": 3},
+    "figures": {"dpi": 50},
+}
+ERRORS = {"vae16": 6.0, "vae2": 30.0, "ae16": 6.5, "ae2": 29.0, "sigma16": 8.0}
+
+
+def metrics_of(name: str) -> dict[str, Any]:
+    """Metrics as the evaluate stage writes them, with made-up numbers."""
+    error, model = ERRORS[name], MODELS[name]
+    metrics: dict[str, Any] = {
+        "epochs": 10,
+        "parameters": 213_537,
+        "train": {"loss_per_batch_of_512": 512 * error, "loss": error, "squared_error": error},
+        "distortion": {"squared_error": error, "per_pixel": error / 784, "psnr": 40 - error},
+        "latent": {"knn_accuracy": 96.5, "probe_accuracy": 100 - error, "silhouette": 0.1},
+        "map": {"trustworthiness": 0.98, "preservation": 0.4},
+        "pca": {"trustworthiness": 0.8, "preservation": 0.04},
+        "samples": {"frechet_reconstructions": 3.1, "frechet_floor": 0.4, "digits_kept": 98.0},
+    }
+    if model["kind"] == "ae":
+        return metrics
+    gaussian = model.get("likelihood") == "gaussian"
+    shown = 1.01 * error / 784
+    implied = shown if gaussian else model["kl_weight"] / 2
+    likelihood = {"elbo": 700.0, "nll": -750.0, "nll_standard_error": 1.5}
+    metrics["train"]["kl"] = 100.0
+    metrics["distortion"]["squared_error_sampled"] = 1.01 * error
+    metrics["rate"] = {"kl": 100.0, "active_units": 16, "per_dimension": [6.25] * 16}
+    metrics["likelihood"] = {"variance": implied, **likelihood, "bits_per_dimension": -1.4}
+    if not gaussian:
+        metrics["likelihood"]["calibrated"] = {"variance": shown, **likelihood}
+    metrics["audit"] = {
+        "beta": implied,
+        "implied_variance": implied,
+        "calibrated_variance": shown,
+        "ratio": shown / implied,
+    }
+    metrics["samples"] |= {"frechet_prior": 10 * error, "digit_entropy": 2.2}
+    return metrics
+
+
+def project_files(models: Mapping[str, Any]) -> dict[str, bytes]:
+    """What the report stage reads, by path: of a project with these models."""
+    drawn = {name: style.png(Figure((2.4, 1.8)), 50) for name in CAPTIONS}
+    drawn["loss"] = style.png(Figure((2.4, 1.2)), 50)
+    files = {
+        "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
+        "requirements.txt": b"torch==2.15.0 \\\n    --hash=sha256:22\n",
+        "reports/classifier.json": b'{"test_accuracy": 99.3}',
+    }
+    for name in models:
+        files[f"reports/metrics/{name}.json"] = json.dumps(metrics_of(name)).encode()
+        files[f"reports/curves/{name}.csv"] = b"epoch,loss,squared_error\n1,9.5,9\n2,8.5,8\n"
+        files |= {f"reports/figures/{name}/{key}.png": data for key, data in drawn.items()}
+    return files
+
+
+def measured(*names: str) -> dict[str, dict[str, Any]]:
+    """Metrics of the models named, or of all."""
+    return {name: metrics_of(name) for name in names or MODELS}
+
+
+def compose(metrics: Mapping[str, Mapping[str, Any]], sizes: Sizes | None = None) -> document.Page:
+    """The page about models with these metrics."""
+    models = {name: MODELS.get(name, {}) for name in metrics}
+    classifier, settings, facts = {"test_accuracy": 99.3}, {"recipe": "fast"}, {"Data": "abc"}
+    return content.compose(models, metrics, sizes or {}, classifier, settings, facts)

@@ -1,0 +1,70 @@
+"""Fail when dvc.lock and the committed reports do not match the code and params.
+
+Works on a clean clone without data: there DVC's own `dvc repro --dry --allow-missing` exits 0 in
+several stale cases and `dvc status` always fails. So the verdict is the dry run's list of stages
+that would run, and the reasons are those of `dvc status` that are not about missing data. The code
+deps of dvc.yaml have to be what the stages import too, or DVC would not see that code changed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import deps
+
+MISSING = {"deleted", "not in cache"}
+
+
+def dvc(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["dvc", *args], capture_output=True, text=True, check=False)
+
+
+def reasons(changes: list[Any]) -> list[str]:
+    """What is changed in a stage, in words, leaving out what a clean clone lacks."""
+    words = []
+    for change in changes:
+        if isinstance(change, str):
+            words.append(change)
+            continue
+        for kind, entries in change.items():
+            for name, state in entries.items():
+                if isinstance(state, dict):  # a params file: key -> state
+                    words += [f"param {key} ({key_state})" for key, key_state in state.items()]
+                elif state not in MISSING:
+                    role = "output" if kind == "changed outs" else "file"
+                    words.append(f"{role} {name} ({state})")
+    return words
+
+
+def main() -> int:
+    dry = dvc("repro", "--dry", "--allow-missing")
+    stale = [line for line in dry.stdout.splitlines() if line.startswith("Running stage")]
+    status = dvc("status", "--json")
+    try:
+        changes: dict[str, list[Any]] = json.loads(status.stdout)
+    except ValueError:
+        changes = {}
+    changed = {stage: words for stage, entries in changes.items() if (words := reasons(entries))}
+    try:
+        wrong_deps = deps.differences()
+    except ValueError as error:
+        wrong_deps = [f"dvc.yaml: {error}"]
+    for line in wrong_deps:
+        print(f"error: {line}", file=sys.stderr)
+    if dry.returncode == 0 and not stale and not changed:
+        if not wrong_deps:
+            print("dvc.lock, reports, code and params agree")
+        return int(bool(wrong_deps))
+    print("error: dvc.lock does not match; run `dvc repro` and commit the results", file=sys.stderr)
+    for stage, words in changed.items():
+        print(f"  {stage}: {', '.join(words)}", file=sys.stderr)
+    if not changed:
+        print("\n".join(["  " + line for line in stale] or [dry.stderr.strip()]), file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

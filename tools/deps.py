@@ -1,0 +1,200 @@
+"""Write the code deps of dvc.yaml from what the stages import.
+
+Usage: python tools/deps.py [--check]
+
+The code deps of a stage are its script and every module of the project that the script imports,
+directly or through others, together with the templates that these modules read. They follow the
+data deps, in alphabetical order; everything else in dvc.yaml stays as it is. With --check nothing
+is written: each stage whose code deps are wrong gets one line, and the exit code is then 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+SEARCH_PATH = ("stages", "src")  # what a stage's sys.path holds of this project
+TEMPLATES = "templates"
+"""A module whose source names this folder depends on every file of it, beside the module."""
+
+
+# --- What a stage imports -------------------------------------------------------------------------
+
+
+def code_deps(command: str, root: Path = ROOT) -> list[str]:
+    """Paths below ``root``, sorted, of the code that a stage's command runs.
+
+    Raises ValueError where the command runs no script of stages/.
+    """
+    scripts = [root / name for name in re.findall(r"\bstages/\w+\.py\b", command)]
+    if not scripts:
+        raise ValueError(f"the command {command!r} runs no script of stages/")
+    # With each file, whether what its functions import counts. It does not for an __init__.py that
+    # runs only because a module of its package is imported: nobody calls a function of it.
+    queue = [(script, True) for script in scripts]
+    reached: set[tuple[Path, bool]] = set()
+    deps: set[Path] = set()
+    while queue:
+        file, functions_too = queue.pop()
+        if (file, functions_too) in reached:
+            continue
+        reached.add((file, functions_too))
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        if file.name != "__init__.py" or _holds_code(tree):
+            deps.add(file)
+        deps.update(_templates(file, tree))
+        for name in _imported_names(file, tree, functions_too, root):
+            target = _source(name, root) or _source(name.rpartition(".")[0], root)
+            if target:
+                queue.append((target, True))
+            packages = name.split(".")[:-1]
+            for end in range(1, len(packages) + 1):
+                package = _source(".".join(packages[:end]), root)
+                if package and package != target:
+                    queue.append((package, False))
+    return sorted(path.relative_to(root).as_posix() for path in deps)
+
+
+def _source(name: str, root: Path) -> Path | None:
+    """The file of a module or package of this project, by its dotted name."""
+    for folder in SEARCH_PATH if name else ():
+        path = root / folder / name.replace(".", "/")
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+def _imported_names(file: Path, tree: ast.Module, functions_too: bool, root: Path) -> Iterator[str]:
+    """Dotted names that a file imports: modules, and names that may be modules of a package."""
+    for node in _nodes(tree, functions_too):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            origin = node.module or ""
+            if node.level:
+                package = file.parents[node.level - 1].relative_to(root / "src")
+                origin = ".".join([*package.parts, *filter(None, [origin])])
+            yield from (f"{origin}.{alias.name}" for alias in node.names)
+
+
+def _nodes(tree: ast.AST, functions_too: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if functions_too or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+            yield from _nodes(node, functions_too)
+
+
+def _holds_code(tree: ast.Module) -> bool:
+    """Whether a module holds more than a docstring."""
+    return len(tree.body) > (ast.get_docstring(tree) is not None)
+
+
+def _templates(file: Path, tree: ast.Module) -> Iterator[Path]:
+    named = any(
+        isinstance(node, ast.Constant) and str(node.value).split("/")[0] == TEMPLATES
+        for node in ast.walk(tree)
+    )
+    if named:
+        yield from (path for path in (file.parent / TEMPLATES).rglob("*") if path.is_file())
+
+
+# --- What dvc.yaml says ---------------------------------------------------------------------------
+
+
+def is_code(dep: str) -> bool:
+    """Whether a dep is code, which this tool writes, and no data."""
+    return dep.startswith(("src/", "stages/"))
+
+
+def differences(root: Path = ROOT) -> list[str]:
+    """One line for each stage whose code deps in dvc.yaml are not what it imports."""
+    lines = []
+    for stage, command, deps in _stages((root / "dvc.yaml").read_text(encoding="utf-8")):
+        declared = {dep.value for dep in deps.value if is_code(dep.value)}
+        imported = set(code_deps(command, root))
+        faults = [
+            f"{fault}: {' '.join(sorted(paths))}"
+            for fault, paths in (
+                ("missing", imported - declared),
+                ("too many", declared - imported),
+            )
+            if paths
+        ]
+        if faults:
+            lines.append(
+                f"dvc.yaml: the code deps of {stage} differ from its imports "
+                f"({', '.join(faults)}): run make deps"
+            )
+    return lines
+
+
+def rewrite(root: Path = ROOT) -> str:
+    """The text of dvc.yaml with the code deps that each stage imports, all else as it was."""
+    text = (root / "dvc.yaml").read_text(encoding="utf-8")
+    lines = text.splitlines(keepends=True)
+    for _, command, deps in reversed(list(_stages(text))):  # from below: line numbers stay true
+        numbers = [dep.start_mark.line for dep in deps.value]
+        code = [n for n, dep in zip(numbers, deps.value, strict=True) if is_code(dep.value)]
+        data = [n for n in numbers if n not in code]
+        start, end = numbers[0], numbers[-1] + 1
+        # The new code deps stand where code began, but behind all data.
+        place = max([*code[:1], *(n + 1 for n in data[-1:])])
+        before = [lines[n] for n in range(start, place) if n not in code]
+        after = [lines[n] for n in range(place, end) if n not in code]
+        indent = " " * deps.start_mark.column
+        written = [f"{indent}- {path}\n" for path in code_deps(command, root)]
+        lines[start:end] = [*before, *written, *after]
+    return "".join(lines)
+
+
+def _stages(text: str) -> Iterator[tuple[str, str, yaml.SequenceNode]]:
+    """Name, command and list of deps of each stage, the list with its place in the text.
+
+    Raises ValueError for a file that is no pipeline, and for deps that are not a line each.
+    """
+    try:
+        tree = yaml.compose(text, yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+    for stage, node in _mapping(_mapping(tree).get("stages")).items():
+        entry = _mapping(node)
+        entry = _mapping(entry["do"]) if "do" in entry else entry
+        command, deps = entry.get("cmd"), entry.get("deps")
+        if not isinstance(command, yaml.ScalarNode):
+            raise ValueError(f"{stage}: its cmd must be one command")
+        if not isinstance(deps, yaml.SequenceNode) or deps.flow_style:
+            raise ValueError(f"{stage}: its deps must be a list with a line for each")
+        yield stage, command.value, deps
+
+
+def _mapping(node: yaml.Node | None) -> dict[str, yaml.Node]:
+    if not isinstance(node, yaml.MappingNode):
+        raise ValueError("must be a mapping of stages, each a mapping of its keys")
+    return {key.value: value for key, value in node.value}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="only say which stages are wrong")
+    try:
+        if parser.parse_args().check:
+            wrong = differences()
+            print("".join(f"{line}\n" for line in wrong), end="", file=sys.stderr)
+            return int(bool(wrong))
+        (ROOT / "dvc.yaml").write_text(rewrite(), encoding="utf-8")
+    except ValueError as error:
+        print(f"dvc.yaml: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
