@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from mnist_vae.files.store import Arrays
 
@@ -86,14 +87,22 @@ class Optimizer:
             ahead = grad.lerp(mean, self.beta1).view(self.stack)  # Nesterov's
             turns = orthogonalizers(ahead).mul_(self.pace * rate)
             weights.view(self.stack).baddbmm_(turns, ahead, alpha=-math.sqrt(max(ahead.shape[1:])))
-        self.steps += 1
-        grad, mean = self.grad[start:], self.mean[start:]
-        mean.lerp_(grad, 1 - self.beta1)
-        self.square.lerp_(grad.square(), 1 - self.beta2)
-        steps = self.steps.double()
-        unbiased = 1 - self.beta1**steps, 1 - self.beta2**steps
-        spread = (self.square / unbiased[1]).sqrt_().add_(1e-8)
-        self.master[start:].sub_(mean / spread * (rate / unbiased[0]))
+        adam(
+            [self.master[start:]],
+            [self.grad[start:]],
+            [self.mean[start:]],
+            [self.square],
+            max_exp_avg_sqs=[],
+            state_steps=[self.steps],
+            fused=True,
+            amsgrad=False,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            lr=rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
         self._copy_out()
 
     def state(self) -> Arrays:
