@@ -7,6 +7,7 @@ import math
 import runpy
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from mnist_vae.files.store import Arrays
 from mnist_vae.files.views import VIEWS
 from mnist_vae.latents import codes
 from mnist_vae.latents.codes import Posterior, decode, encode
+from mnist_vae.latents.views import EncodeSettings, explore
 from mnist_vae.measure import evaluate
 from mnist_vae.measure.distortion import squared_error
 from mnist_vae.measure.evaluate import EvaluateSettings, Trained
@@ -374,6 +376,26 @@ def test_a_seed_decides_what_is_drawn_and_nothing_else(images: np.ndarray) -> No
     assert first == again
     changed = {name for name in first if first[name] != other[name]}
     assert changed == {"distortion", "audit", "likelihood", "samples"}
+
+
+def test_views_and_measures_draw_other_numbers_from_the_same_seed(images: np.ndarray) -> None:
+    """Where the posterior is the prior, what is drawn and decoded is the noise itself."""
+    network = collapse(make_network(3))
+    decoded: list[np.ndarray] = []
+    network.hidden.register_forward_pre_hook(lambda _, z: decoded.append(z[0].numpy().copy()))
+
+    def drawn(call: Callable[[], object]) -> set[float]:
+        decoded.clear()
+        call()
+        noise = set(np.concatenate(decoded).ravel().tolist()) - {0.0}  # the means
+        assert len(noise) > 300
+        return noise
+
+    encoding = EncodeSettings(first_pair=0, interpolate=(2, 4, 5, 6), steps=2, manifold_steps=2)
+    views = drawn(lambda: explore(network, images, LABELS, encoding, seed=5))
+    measures = drawn(lambda: measure(trained("fixed", vae=network), images, seed=5))
+    assert views == drawn(lambda: explore(network, images, LABELS, encoding, seed=5))
+    assert not views & measures
 
 
 @pytest.fixture
