@@ -7,6 +7,7 @@ import pytest
 from numpy.random import Generator
 from support.networks import LABELS
 
+from mnist_vae.errors import InputError
 from mnist_vae.latents.classes import class_posteriors, interpolate
 
 
@@ -24,6 +25,12 @@ def test_class_posteriors_against_a_loop(rng: Generator, variational: bool) -> N
         np.testing.assert_allclose(logvars, sums[1] / counts[:, None])
     else:
         assert logvars is None
+
+
+def test_a_class_without_images_is_named(rng: Generator) -> None:
+    labels = np.repeat([0, 1, 3], 2).astype(np.uint8)
+    with pytest.raises(InputError, match="no test image has the label 2: every class needs one"):
+        class_posteriors(rng.standard_normal((6, 3)), None, labels, classes=4)
 
 
 @pytest.mark.parametrize("steps", [2, 5, 11, 50])
