@@ -470,6 +470,17 @@ def test_a_table_comes_back(scratch: Path, rows: list[dict[str, float]]) -> None
         assert column.tolist() == [float(row[name]) for row in rows]
 
 
+def test_json_is_indented_for_a_persons_eyes(path: Path) -> None:
+    store.write_json(path, {"a": {"b": 1.5}})
+    assert path.read_text() == '{\n  "a": {\n    "b": 1.5\n  }\n}\n'
+
+
+def test_all_columns_that_a_table_must_have_are_named(path: Path) -> None:
+    store.write_bytes(path, b"epoch\n1\n")
+    with pytest.raises(InputError, match="must be a CSV of numbers in epoch, loss; delete it"):
+        store.read_table(path, "epoch", "loss")
+
+
 def test_a_table_is_plain_csv(path: Path) -> None:
     store.write_table(path, [{"epoch": 1, "loss": 0.1}])
     assert path.read_bytes() == b"epoch,loss\n1,0.1\n"

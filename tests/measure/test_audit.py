@@ -87,6 +87,31 @@ def test_the_sentence_says_what_the_numbers_say(ratio: float, start: str, findin
         assert finding in audit.sentence
 
 
+@pytest.mark.parametrize(
+    ("ratio", "sentence"),
+    [
+        (
+            1.4,
+            "KL is 1.4 times weaker than this decoder's error calls for: "
+            "reconstruction and prior are balanced.",
+        ),
+        (
+            3.0,
+            "KL is 3.0 times weaker than this decoder's error calls for: "
+            "it favours reconstructions over samples from the prior.",
+        ),
+        (
+            0.1,
+            "KL is 10 times stronger than this decoder's error calls for: it gives up detail in "
+            "reconstructions to keep the latents near the prior.",
+        ),
+    ],
+)
+def test_whole_sentences(ratio: float, sentence: str) -> None:
+    audit = audit_gaussian(kl_weight=1, variance=0.01, mean_squared_error=0.01 * ratio, rate=20)
+    assert audit.sentence == sentence
+
+
 def test_one_loss_written_in_three_ways_is_judged_alike() -> None:
     # SSE + 0.02 · KL, its half with variance 1, and the ELBO of variance 0.01.
     fixed = audit_gaussian(kl_weight=0.02, variance=0.5, mean_squared_error=0.008, rate=30)

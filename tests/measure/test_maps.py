@@ -38,3 +38,10 @@ def test_points_in_the_same_place_are_no_neighbours_of_themselves(rng: Generator
     latents = np.concatenate([np.zeros((30, 3)), rng.normal(size=(70, 3)) + 5])
     assert map_quality(latents, latents[:, :2], k=5).preservation > 30 / 100
     assert map_quality(np.zeros((30, 3)), np.zeros((30, 2)), k=5) == (1, 1)
+
+
+def test_neighbours_are_fewer_than_half_of_the_points(rng: np.random.Generator) -> None:
+    latents = rng.standard_normal((8, 3))
+    assert map_quality(latents, latents[:, :2], k=3)
+    with pytest.raises(ValueError, match="k is 4, must be at least 1 and below half of the 8"):
+        map_quality(latents, latents[:, :2], k=4)

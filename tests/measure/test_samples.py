@@ -79,3 +79,8 @@ def test_frechet_floor_compares_even_with_odd_rows(rng: Generator) -> None:
 def test_digit_entropy(predicted: np.ndarray, entropy: float) -> None:
     assert digit_entropy(predicted) == pytest.approx(entropy)
     assert math.copysign(1, digit_entropy(predicted)) == 1
+
+
+def test_two_rows_are_enough_for_a_distance() -> None:
+    two = np.array([[0.0, 1.0], [2.0, 1.0]])
+    assert frechet_distance(two, two + 3) == pytest.approx(18)

@@ -73,3 +73,8 @@ def test_silhouette_is_that_of_scikit_learn(n: int, rng: Generator) -> None:
     latents += labels[:, None]
     expected = sklearn.metrics.silhouette_score(latents, labels)
     assert silhouette(latents, labels) == pytest.approx(expected)
+
+
+def test_a_silhouette_has_no_unit(rng: np.random.Generator) -> None:
+    points, labels = rng.standard_normal((30, 3)), np.arange(30) % 3
+    assert silhouette(points * 1e-3, labels) == pytest.approx(silhouette(points, labels))
