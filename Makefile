@@ -48,7 +48,7 @@ check-lock: $(READY) ## fail when dvc.lock and reports do not match code and par
 bench: $(READY) ## time training against the notebook's own loop, on this machine
 	@python benchmarks/bench.py
 
-seeds: $(READY) ## train every model from ten seeds, and see how far results spread
+seeds: $(READY) ## train every model from five seeds, and see how far results spread
 	@python benchmarks/over_seeds.py
 
 compare: $(READY) ## train with other threads, precisions and devices, and compare the results

@@ -36,7 +36,7 @@ def measure(project: Path, seeds: int) -> dict[str, dict[str, dict[str, float]]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=10, help="trainings of each model")
+    parser.add_argument("--seeds", type=int, default=5, help="trainings of each model")
     options = parser.parse_args()
     if options.seeds < 2:
         parser.error(f"--seeds: found {options.seeds}, must be at least 2")
