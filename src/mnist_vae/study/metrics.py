@@ -180,9 +180,7 @@ def _samples(subject: Subject) -> Numbers:
     return numbers
 
 
-def _standard_normal(
-    fit: Posterior, count: int, rng: np.random.Generator
-) -> np.ndarray | None:
+def _standard_normal(fit: Posterior, count: int, rng: np.random.Generator) -> np.ndarray | None:
     """Draws of N(0, I), which only a VAE was trained towards."""
     if fit.logvar is None:
         return None

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -90,7 +91,7 @@ def _dask(address: str) -> Iterator[int]:
             "uv pip install distributed"
         ) from None
     try:
-        client = distributed.Client(address, timeout=PATIENCE)
+        client: Any = distributed.Client(address, timeout=PATIENCE)
     except (OSError, ValueError) as error:  # ValueError: no address
         raise InputError(f"{SCHEDULER}: no scheduler at {address!r}: {error}") from None
     with client:

@@ -2,7 +2,8 @@
 
 What is kept lies outside DVC's outputs, as checkpoints do, and its name follows from all that
 decides it. So whatever was finished is found again by whoever wants it: the same study after a
-kill, another grid, another machine that shares the folder.
+kill, another grid, another machine that shares the folder. Weights are kept too, under the name of
+what decides the training alone: where only the measuring changed, nothing is trained again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from mnist_vae.measure.evaluate import Trained
 from mnist_vae.nets import classifier_weights, devices, fast
 from mnist_vae.nets.classifier import Classifier
 from mnist_vae.nets.model import build
+from mnist_vae.nets.weights import arrays_of, fill
 from mnist_vae.study.grid import Trial
 from mnist_vae.study.metrics import MeasureSettings, Numbers, measure, spread_evenly
 from mnist_vae.train import autoencode, loop
@@ -71,12 +73,11 @@ class Study(NamedTuple):
         Paths are made absolute: workers may run in another folder. Raises InputError for a file
         that is not there.
         """
-        files = [path.absolute() for path in (train, test, classifier)]
+        train, test, classifier = (path.absolute() for path in (train, test, classifier))
         modules = sorted(name for name in sys.modules if name.startswith("mnist_vae."))
-        digests = {str(path): _digest(path) for path in files} | {
-            name: _code_digest(name) for name in modules
-        }
-        return cls(recipe, measures, *files, folder.absolute(), digests)
+        digests = {str(path): _digest(path) for path in (train, test, classifier)}
+        digests |= {name: _code_digest(name) for name in modules}
+        return cls(recipe, measures, train, test, classifier, folder.absolute(), digests)
 
 
 class Result(NamedTuple):
@@ -122,31 +123,41 @@ def run(trial: Trial, study: Study) -> Result:
 
 
 def _train(trial: Trial, study: Study, device: torch.device) -> Trained:
-    process.tune_for_training()
+    """The trained network, in the plain layers that later stages load, and its loss curve."""
     arrays = _images(study.train, study.digests[str(study.train)], "train")
     images = devices.to_device(arrays["images"], device)[:, None]
-    network = build(trial.settings)
     checkpoints = autoencode.checkpoints_of(
         trial.name, trial.settings, study.recipe, images, trial.seed, study.folder / trial.name
     )
-    epochs = autoencode.train(
-        network,
-        trial.settings,
-        study.recipe,
-        images,
-        seed=trial.seed,
-        checkpoints=checkpoints if study.recipe.epochs > FEW_EPOCHS else None,
-    )
+    path = study.folder / "weights" / f"{checkpoints.key}.safetensors"
+    network = build(trial.settings)
     try:
-        means = [{"epoch": epoch.number, **epoch.means} for epoch in epochs]
-    except InputError as error:
-        raise InputError(f"{trial.name}: {error}") from None
-    checkpoints.clear()
-    # A network without the forms that trained it, as later stages load it.
-    plain = build(trial.settings)
-    plain.load_state_dict(network.state_dict())
-    plain.eval()
-    return Trained(plain, trial.settings, {k: np.array([m[k] for m in means]) for k in means[0]})
+        kept, facts = store.read_arrays(path, "weights of a trial")
+        fill(network, kept, str(path))
+        curve = facts["curve"]
+    except InputError:
+        process.tune_for_training()
+        learner = build(trial.settings)
+        epochs = autoencode.train(
+            learner,
+            trial.settings,
+            study.recipe,
+            images,
+            seed=trial.seed,
+            checkpoints=checkpoints if study.recipe.epochs > FEW_EPOCHS else None,
+        )
+        try:
+            means = [{"epoch": epoch.number, **epoch.means} for epoch in epochs]
+        except InputError as error:
+            raise InputError(f"{trial.name}: {error}") from None
+        finally:
+            torch.set_flush_denormal(False)  # which is for training alone
+        curve = {name: [each[name] for each in means] for name in means[0]}
+        store.write_arrays(path, "weights of a trial", arrays_of(learner), curve=curve)
+        fill(network, arrays_of(learner), trial.name)
+        checkpoints.clear()
+    columns = {name: np.array(values, np.float64) for name, values in curve.items()}
+    return Trained(network, trial.settings, columns)
 
 
 FEW_EPOCHS = 20
@@ -154,7 +165,6 @@ FEW_EPOCHS = 20
 
 
 def _measure(trained: Trained, trial: Trial, study: Study, device: torch.device) -> Numbers:
-    torch.set_flush_denormal(False)  # which was for training alone
     fit = spread_evenly(
         _images(study.train, study.digests[str(study.train)], "train"), study.measures.fit_images
     )

@@ -1,0 +1,75 @@
+"""Whether a study is as new as the code, the settings and the data that it came from.
+
+DVC records in its lock file what each stage was run with. The page is no stage after the study, or
+every edit of the training code would run all of it; so it compares that record itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mnist_vae.errors import InputError
+from mnist_vae.settings import read_params
+
+LOCK = Path("studies/dvc.lock")
+SCRIPT = "stages/study.py"
+"""Whoever imports this module has, by this name, all that the study's script imports among its code
+deps (tools/deps.py): what is said here must be said anew when that code changes."""
+NAMED = 3
+"""Changes to name; the others are counted."""
+
+
+def changes(grid: str, root: Path = Path()) -> list[str] | None:
+    """What differs from when a grid was run: paths and keys of params; None if it never was.
+
+    Data that a clean clone lacks count as unchanged. Raises InputError for a lock that is damaged.
+    """
+    try:
+        stages = yaml.safe_load((root / LOCK).read_text(encoding="utf-8"))["stages"]
+        stage = stages.get(f"study@{grid}")
+        if stage is None or SCRIPT not in stage["cmd"]:
+            return None
+        files = {entry["path"]: entry["md5"] for entry in [*stage["deps"], *stage["outs"]]}
+        params = stage["params"]["params.yaml"]
+    except FileNotFoundError:
+        return None
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
+        raise InputError(f"{LOCK}: damaged; delete it and run `make study`") from None
+    changed = [path for path, md5 in files.items() if _differs(root / path, path, md5)]
+    return changed + [key for key, value in params.items() if _param(root, key) != value]
+
+
+def sentence(grid: str, root: Path = Path()) -> str:
+    """The state of a grid's results in a sentence for the page."""
+    changed = changes(grid, root)
+    if changed is None:
+        return "This study has not been run yet: `make study` runs it."
+    if not changed:
+        return "This study was made with the code, settings and data that stand here."
+    named, more = changed[:NAMED], len(changed) - NAMED
+    if more > 0:
+        listed = f"{', '.join(named)} and {more} more"
+    else:
+        listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
+    return (
+        f"This study is older than what stands here: {listed} changed since it was run. "
+        "`make study` brings it up to date."
+    )
+
+
+def _differs(file: Path, path: str, md5: str) -> bool:
+    try:
+        return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5
+    except FileNotFoundError:
+        return not path.startswith("data/")
+
+
+def _param(root: Path, key: str) -> Any:
+    try:
+        return read_params((key, object), path=root / "params.yaml")[0]
+    except InputError:
+        return None
