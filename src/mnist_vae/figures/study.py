@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from mnist_vae.figures.shapes import check_shape
-from mnist_vae.figures.style import DARK, STYLE
+from mnist_vae.figures.style import DARK, PALE, STYLE
 from mnist_vae.files.store import Arrays
+from mnist_vae.study.answer import vae_against_autoencoder
 from mnist_vae.study.summary import models, select, spread
 
 WIDTH, HEIGHT = 5.0, 3.4  # inches: beside text, two in a row
@@ -63,12 +64,44 @@ def draw_against_dims(
             zorder=3,
             label=name,
         )
+    _scale_of_dims(ax, dims)
+    ax.legend(frameon=False)
+
+
+def draw_differences(
+    ax: Axes, dims: np.ndarray, differences: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> None:
+    """Differences of two models in percent over the number of latent dimensions [D].
+
+    ``differences`` [D, S] of each seed, NaN where there is none, with the interval of their mean.
+    """
+    check_shape("dims", dims, None)
+    check_shape("differences", differences, len(dims), None)
+    for name, ends in (("low", low), ("high", high)):
+        check_shape(name, ends, len(dims))
+    means = np.nanmean(differences, axis=1)
+    ax.axhline(0, color=DARK, linewidth=0.8)
+    ax.errorbar(
+        dims,
+        means,
+        yerr=np.stack([means - low, high - means]),
+        fmt="_",
+        color=COLOURS[0],
+        capsize=4,
+        label="mean, with its interval",
+    )
+    places = np.repeat(dims, differences.shape[1]) * 2**0.15
+    ax.scatter(places, differences.ravel(), s=10, color=PALE, zorder=3, label="each seed")
+    _scale_of_dims(ax, dims)
+    ax.legend(frameon=False)
+
+
+def _scale_of_dims(ax: Axes, dims: np.ndarray) -> None:
     ax.set_xscale("log", base=2)
     ax.set_xticks(dims, [str(d) for d in dims.tolist()])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.grid(alpha=0.3)
     ax.set(xlabel="latent dimensions")
-    ax.legend(frameon=False)
 
 
 def draw_sweep(
@@ -145,7 +178,7 @@ def of_grid(table: Arrays) -> list[tuple[str, Figure]]:
     if len(names) > 2 and set(table["kind"]) == {"vae"}:
         return [("rate_distortion", _sweeps(table, names))]
     dims = np.unique(table["latent_dim"])
-    figures = []
+    figures = _differences(table)
     for metric, label in OVER_DIMS.items():
         if metric not in table or np.isnan(table[metric]).all():
             continue
@@ -184,6 +217,30 @@ OVER_DIMS = {
     "frechet_standard": "Fréchet distance of samples of N(0, I)",
 }
 """Metrics to draw over the number of latent dimensions, with the label of their axis."""
+
+
+def _differences(table: Arrays) -> list[tuple[str, Figure]]:
+    """The figure of what ``answer`` says, where it can say something."""
+    found = vae_against_autoencoder(table)
+    if not found:
+        return []
+    autoencoder = str(table["model"][table["kind"] == "ae"][0])
+    errors = [select(table, autoencoder, each.dims)["squared_error"].mean() for each in found]
+    percent = 100 / np.array(errors)
+    values = np.full((len(found), max(len(each.values) for each in found)), np.nan)
+    for row, each in zip(values, found, strict=True):
+        row[: len(each.values)] = each.values
+    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    ax = figure.subplots()
+    draw_differences(
+        ax,
+        np.array([each.dims for each in found]),
+        values * percent[:, None],
+        np.array([each.difference.low for each in found]) * percent,
+        np.array([each.difference.high for each in found]) * percent,
+    )
+    ax.set_ylabel("squared error of the VAE, % above\nthat of the autoencoder")
+    return [("difference", figure)]
 
 
 def _sweeps(table: Arrays, names: Sequence[str]) -> Figure:

@@ -30,6 +30,8 @@ class Comparison(NamedTuple):
     dims: int
     difference: Spread
     """Over the seeds that both have, with the interval at ``level``."""
+    values: tuple[float, ...]
+    """Of each of these seeds."""
     level: float
     p: float
     """Of the paired t test, adjusted by Holm's method."""
@@ -61,7 +63,7 @@ def compare(table: Arrays, metric: str, one: str, other: str) -> list[Comparison
             differences[dims] = np.array([values[0][seed] - values[1][seed] for seed in seeds])
     adjusted, levels = holm([paired_p(each) for each in differences.values()])
     return [
-        Comparison(dims, spread(each, level), level, p)
+        Comparison(dims, spread(each, level), tuple(each.tolist()), level, p)
         for (dims, each), level, p in zip(differences.items(), levels, adjusted, strict=True)
     ]
 
@@ -113,6 +115,7 @@ def comparisons(table: Arrays) -> list[dict[str, float | str]]:
             "p": each.p,
         }
         for metric in measured(table)
+        if metric != "train_loss"  # of other objectives, which cannot be compared
         for other, one in combinations(models(table), 2)
         for each in compare(table, metric, one, other)
     ]
@@ -127,9 +130,7 @@ def answer(table: Arrays) -> list[str]:
     By the squared error on test images of the first VAE and the first autoencoder of a table. A
     table without two seeds of both at one number of dimensions says that it cannot tell.
     """
-    first = {kind: _first(table, kind) for kind in ("vae", "ae")}
-    vae, autoencoder = first["vae"], first["ae"]
-    found = compare(table, "squared_error", vae, autoencoder) if vae and autoencoder else []
+    found = vae_against_autoencoder(table)
     if not found:
         return [
             "This study cannot say: it has no two seeds of a VAE and an autoencoder with as many "
@@ -144,9 +145,10 @@ def answer(table: Arrays) -> list[str]:
     return [*sentences, _method(found)]
 
 
-def _first(table: Arrays, kind: str) -> str:
-    names = table["model"][table["kind"] == kind]
-    return str(names[0]) if len(names) else ""
+def vae_against_autoencoder(table: Arrays) -> list[Comparison]:
+    """The squared error of the first VAE of a table less that of its first autoencoder."""
+    first = [table["model"][table["kind"] == kind][:1].tolist() for kind in ("vae", "ae")]
+    return compare(table, "squared_error", *first[0], *first[1]) if all(first) else []
 
 
 def _verdict(found: Sequence[Comparison]) -> str:
