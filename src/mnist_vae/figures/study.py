@@ -65,7 +65,8 @@ def draw_against_dims(
             label=name,
         )
     _scale_of_dims(ax, dims)
-    ax.legend(frameon=False)
+    if ax.collections:
+        ax.legend(frameon=False)
 
 
 def draw_differences(

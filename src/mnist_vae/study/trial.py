@@ -176,13 +176,13 @@ def _measure(trained: Trained, trial: Trial, study: Study, device: torch.device)
 
 def _key(trial: Trial, study: Study, device: torch.device) -> str:
     """A short digest of all that decides a result; paths and names do not."""
-    data = {str(path) for path in (study.train, study.test, study.classifier)}
+    data = [str(path) for path in (study.train, study.test, study.classifier)]
     decides = {
         "settings": msgspec.to_builtins(trial.settings),
         "seed": trial.seed,
         "recipe": msgspec.to_builtins(study.recipe),
         "measures": msgspec.to_builtins(study.measures),
-        "data": [study.digests[path] for path in sorted(data)],
+        "data": [study.digests[path] for path in data],
         "code": {name: digest for name, digest in study.digests.items() if name not in data},
         "packages": {package: version(package) for package in PACKAGES},
         "device": devices.describe(device),
