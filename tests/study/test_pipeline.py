@@ -92,10 +92,7 @@ def test_an_edit_of_the_training_code_runs_no_study_and_is_told_of(small: Path) 
     with restored(path):
         path.write_text(path.read_text() + "# changed\n")
         assert would_run(small) == ["page"]
-        assert would_run(small, "studies/dvc.yaml") == [
-            "studies/dvc.yaml:study@main",
-            "studies/dvc.yaml:summarize@main",
-        ]
+        assert would_run(small, "studies/dvc.yaml") == ["studies/dvc.yaml:study@main"]
         assert state.changes("main", small) == [EDITED]
         gate = run(small, sys.executable, "tools/check_lock.py")
         assert gate.returncode == 1
