@@ -10,8 +10,8 @@ from mnist_vae import process
 from mnist_vae.figures import study, style
 from mnist_vae.files import store, trials
 from mnist_vae.settings import read_params
-from mnist_vae.study.answer import answer, comparisons
-from mnist_vae.study.summary import summarize
+from mnist_vae.study.answer import COMPARISONS, answer, comparisons
+from mnist_vae.study.summary import SUMMARY, summarize
 
 
 def main() -> None:
@@ -24,8 +24,8 @@ def main() -> None:
 
     for stem, data in drawn.items():
         store.write_bytes(folder / f"figures/{stem}.png", data)
-    store.write_table(folder / "summary.csv", summary)
-    store.write_table(folder / "comparisons.csv", compared)
+    trials.write_rows(folder / "summary.csv", SUMMARY, summary)
+    trials.write_rows(folder / "comparisons.csv", COMPARISONS, compared)
     store.write_json(folder / "answer.json", {"sentences": sentences})
 
 

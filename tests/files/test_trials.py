@@ -36,6 +36,11 @@ def test_what_does_not_apply_is_empty_there_and_nan_here(tmp_path: Path) -> None
     np.testing.assert_array_equal(table["kl"], [math.nan, 25.0])
 
 
+def test_a_table_may_have_no_rows(tmp_path: Path) -> None:
+    trials.write_rows(tmp_path / "a.csv", ["a", "b"], [])
+    assert (tmp_path / "a.csv").read_text() == "a,b\n"
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_come_back_bit_for_bit(number: float) -> None:
     assert trials._column("kl", [repr(number)]).tolist() == [number]

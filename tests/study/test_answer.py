@@ -107,6 +107,10 @@ def test_every_two_models_are_compared_in_every_metric() -> None:
     assert rows == [*expected, *(("kl", "vae-b", "vae", dims) for dims in (2, 16))]
 
 
+def test_one_seed_compares_nothing() -> None:
+    assert comparisons(table_of({("ae", 2): [1.0], ("vae", 2): [2.0]})) == []
+
+
 # ---- Sentences ----------------------------------------------------------------------------------
 
 

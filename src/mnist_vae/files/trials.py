@@ -23,7 +23,18 @@ def write(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
     """Publish rows, each with the columns that apply to it, as the fullest row orders them."""
     fullest_first = sorted(rows, key=len, reverse=True)
     columns = dict.fromkeys([*LEADING, *(name for row in fullest_first for name in row)])
-    store.write_table(path, [{name: row.get(name, "") for name in columns} for row in rows])
+    write_rows(path, list(columns), rows)
+
+
+def write_rows(
+    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, float | str]]
+) -> None:
+    """Publish rows with these columns, or the columns alone; what a row lacks stays empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    store.write_bytes(path, text.getvalue().encode())
 
 
 def read(path: Path) -> dict[str, np.ndarray]:

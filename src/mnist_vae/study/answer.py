@@ -95,6 +95,13 @@ def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:
     return adjusted, levels
 
 
+COMPARISONS = (
+    *("metric", "one", "other", "latent_dim"),
+    *("seeds", "difference", "sd", "low", "high", "level", "p"),
+)
+"""The columns of ``comparisons``."""
+
+
 def comparisons(table: Arrays) -> list[dict[str, float | str]]:
     """Rows that compare every two models of a table in every metric, at each dimension.
 
@@ -102,18 +109,13 @@ def comparisons(table: Arrays) -> list[dict[str, float | str]]:
     metrics: who looks through all of them will find some by chance.
     """
     return [
-        {
-            "metric": metric,
-            "one": one,
-            "other": other,
-            "latent_dim": each.dims,
-            "seeds": each.difference.seeds,
-            "difference": each.difference.mean,
-            "low": each.difference.low,
-            "high": each.difference.high,
-            "level": each.level,
-            "p": each.p,
-        }
+        dict(
+            zip(
+                COMPARISONS,
+                (metric, one, other, each.dims, *each.difference, each.level, each.p),
+                strict=True,
+            )
+        )
         for metric in measured(table)
         if metric != "train_loss"  # of other objectives, which cannot be compared
         for other, one in combinations(models(table), 2)

@@ -62,6 +62,10 @@ def select(table: Arrays, model: str, dims: int) -> Arrays:
     return {name: column[rows] for name, column in table.items()}
 
 
+SUMMARY = ("model", "latent_dim", "metric", *Spread._fields)
+"""The columns of ``summarize``."""
+
+
 def summarize(table: Arrays) -> list[dict[str, float | str]]:
     """A row for each model, number of dimensions and metric: mean, spread and interval."""
     return list(_summaries(table))
