@@ -105,7 +105,7 @@ def test_a_grid_has_a_figure_for_each_metric_that_was_measured() -> None:
     figures = dict(of_grid(table))
     assert list(figures) == ["difference", "squared_error", "kl"]
     assert {figure.get_figwidth() for figure in figures.values()} == {WIDTH}
-    (ax,) = figures["squared_error"].axes
+    ax: Any = figures["squared_error"].axes[0]
     assert len(dots(ax)) == 3
     assert ax.get_yscale() == "log"
     assert len(dots(figures["kl"].axes[0])) == 2
@@ -120,7 +120,7 @@ def test_a_sweep_has_the_plane_of_rate_and_distortion() -> None:
     table["kl_weight"] = np.array([float(name[-1]) for name in table["model"]])
     ((name, figure),) = of_grid(table)
     assert name == "rate_distortion"
-    (ax,) = figure.axes
+    ax: Any = figure.axes[0]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
         "2 dimensions",
         "16 dimensions",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,7 +33,11 @@ def project(tmp_path: Path) -> Path:
         for name, text in FILES.items()
     ]
     keys = {"recipes.fast": {"epochs": 4}, "study.grids.main": {"dims": [1, 2]}}
-    stage = {"cmd": "python stages/study.py main", "deps": entries[:3], "outs": entries[3:]}
+    stage: dict[str, Any] = {
+        "cmd": "python stages/study.py main",
+        "deps": entries[:3],
+        "outs": entries[3:],
+    }
     stage["params"] = {"params.yaml": keys}
     (tmp_path / LOCK).parent.mkdir()
     (tmp_path / LOCK).write_text(yaml.safe_dump({"stages": {"study@main": stage}}))
