@@ -63,7 +63,8 @@ def main() -> int:
     studied = [name for name in changed or stale if "studies/dvc.yaml" in name]
     commands = [
         *(["`dvc repro`"] if len(studied) < len(changed or stale) or not changed else []),
-        *(["`make study`"] if studied else []),
+        *(["`make study`"] if any("@notebook" not in name for name in studied) else []),
+        *(["`make study-notebook`"] if any("@notebook" in name for name in studied) else []),
     ]
     run = " and ".join(commands)
     print(f"error: dvc.lock does not match; run {run} and commit the results", file=sys.stderr)

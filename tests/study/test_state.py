@@ -92,7 +92,8 @@ def test_of_many_changes_some_are_named_and_all_are_counted(project: Path) -> No
 
 def test_a_study_that_never_ran(project: Path) -> None:
     assert changes("beta", project) is None
-    assert "has not been run yet" in sentence("beta", project)
+    assert "has not been run yet: `make study` runs it" in sentence("beta", project)
+    assert "`make study-notebook` runs it" in sentence("notebook", project)
     (project / LOCK).unlink()
     assert changes("main", project) is None
 

@@ -46,8 +46,9 @@ def changes(grid: str, root: Path = Path()) -> list[str] | None:
 def sentence(grid: str, root: Path = Path()) -> str:
     """The state of a grid's results in a sentence for the page."""
     changed = changes(grid, root)
+    command = "`make study-notebook`" if grid == "notebook" else "`make study`"
     if changed is None:
-        return "This study has not been run yet: `make study` runs it."
+        return f"This study has not been run yet: {command} runs it."
     if not changed:
         return "This study was made with the code, settings and data that stand here."
     named, more = changed[:NAMED], len(changed) - NAMED
@@ -57,7 +58,7 @@ def sentence(grid: str, root: Path = Path()) -> str:
         listed = " and ".join(filter(None, [", ".join(named[:-1]), named[-1]]))
     return (
         f"This study is older than what stands here: {listed} changed since it was run. "
-        "`make study` brings it up to date."
+        f"{command} brings it up to date."
     )
 
 
