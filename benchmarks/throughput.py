@@ -1,6 +1,6 @@
 """Trainings an hour of the study: by one process, by two, and by a Dask cluster of two workers.
 
-Usage: python benchmarks/throughput.py [--seeds N] [--tiny]. Needs data/, which `make reproduce` leaves.
+Usage: python benchmarks/throughput.py [--seeds N] [--tiny]. Needs data/, from `make reproduce`.
 The grid is that of `study.grids.main` at 16 dimensions, so 3 · N trainings, measured as in the
 study; starting the processes counts. --tiny tries it on a few images: its numbers mean nothing.
 """
