@@ -350,9 +350,16 @@ def many_images(project: Path) -> Iterator[None]:
     [
         (("limit_memory", 2**23), "out of memory: "),  # too little to read the images
         (("limit_memory", 100 * 2**20), "the device is out of memory: .*can't allocate memory"),
-        (("limit_gpu_memory", 0.0001), "the device is out of memory: CUDA"),
-        # Too little for a single number, as where another process has it all.
-        (("limit_gpu_memory", 1e-12), "the device is out of memory: CUDA"),
+        pytest.param(
+            ("limit_gpu_memory", 0.0001),
+            "the device is out of memory: CUDA",
+            marks=pytest.mark.gpu,
+        ),
+        pytest.param(  # too little for a single number, as where another process has it all
+            ("limit_gpu_memory", 1e-12),
+            "the device is out of memory: CUDA",
+            marks=pytest.mark.gpu,
+        ),
     ],
 )
 def test_too_little_memory(

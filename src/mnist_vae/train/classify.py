@@ -60,12 +60,16 @@ class Classify:
         """Height and width."""
         return self.network.image_size
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor]:
-        """Pixels to move down and right, [N, 2]; a batch moves as its first row says."""
-        shape = len(self.examples[0]), 2
-        return (torch.randint(-SHIFT, SHIFT + 1, shape, generator=generator),)
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The loss alone."""
+        return ("loss",)
 
-    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, count: int) -> tuple[Tensor]:
+        """Pixels to move down and right, [count, 2]; a batch moves as its first row says."""
+        return (torch.randint(-SHIFT, SHIFT + 1, (count, 2), generator=generator),)
+
+    def losses(self, *batch: Tensor) -> tuple[Tensor]:
         """The cross-entropy in nats.
 
         A batch is moved as a whole and round the edge, so that no digit is learned by its place.
@@ -75,7 +79,7 @@ class Classify:
             places = torch.arange(self.image_size, device=images.device) - shift
             images = images.index_select(dim, places % self.image_size)
         logits = self.network(images / 255)
-        return {"loss": F.cross_entropy(logits, labels.long(), reduction="none")}
+        return (F.cross_entropy(logits, labels.long(), reduction="none"),)
 
 
 def train(
@@ -90,7 +94,7 @@ def train(
     with torch.no_grad():
         for layer in layers_of(network):
             he(layer, generator, gain=1 if layer is network.head else 2)
-    task = Classify(network, (images, labels))
+    task = Classify(network.to(images.device), (images, labels))
     yield from loop.train(
         task, settings.recipe, peak=settings.learning_rate, seed=seeds.number(seed, "classifier")
     )

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from mnist_vae import parallel
 from mnist_vae.files.store import Arrays
 
 # Each (a, b, c) takes singular values s to a·s + b·s³ + c·s⁵; one after the other they take all of
@@ -80,6 +81,7 @@ class Optimizer:
         """Move at a learning rate, a tensor of one number; every parameter must have a gradient."""
         grads = [p.grad for p in self.parameters if p.grad is not None]
         torch._foreach_copy_(self.grads, grads)
+        parallel.add_up(self.grad)
         start = self.start
         if start:
             grad, mean, weights = self.grad[:start], self.mean[:start], self.master[:start]
@@ -120,6 +122,10 @@ class Optimizer:
         """Leave the network its float32 parameters, in its own layout."""
         for p, weight in zip(self.parameters, _views(self.master, self.parameters), strict=True):
             p.data, p.grad = weight.contiguous(), None
+
+    def changes(self) -> list[Tensor]:
+        """All that a step changes and that lasts."""
+        return [*self._moving().values(), self.low]
 
     def _moving(self) -> dict[str, Tensor]:
         return {
