@@ -21,7 +21,7 @@ def quick(network: VAE, form: torch.dtype | None) -> VAE:
     """A copy of a network with the fast forms for a type, or with its plain layers."""
     other = copy.deepcopy(network)
     if form:
-        fast.for_cpu(other, image_size=other.image_size, dtype=form)
+        fast.put_in(other, image_size=other.image_size, dtype=form)
         assert not any(isinstance(layer, CONVOLUTIONS) for layer in other.modules())
     return other
 
@@ -59,7 +59,7 @@ def test_the_classifier_has_the_same_forms(count: int, form: torch.dtype) -> Non
     torch.manual_seed(0)
     network = Classifier().double()
     other = copy.deepcopy(network)
-    fast.for_cpu(other, image_size=28, dtype=form)
+    fast.put_in(other, image_size=28, dtype=form)
     images = draw(count, 1, 28, 28).requires_grad_()
     plain, output = network(images), other(images)
     torch.testing.assert_close(output, plain)
@@ -78,7 +78,7 @@ def test_bfloat16_takes_whole_rows_of_pixels() -> None:
 def test_a_network_keeps_its_parameters_and_their_names(form: torch.dtype) -> None:
     network = VAE(2)
     keys, parameters = list(network.state_dict()), dict(network.named_parameters())
-    fast.for_cpu(network, image_size=28, dtype=form)
+    fast.put_in(network, image_size=28, dtype=form)
     assert list(network.state_dict()) == keys
     assert all(parameter is parameters[name] for name, parameter in network.named_parameters())
 
@@ -107,7 +107,7 @@ def test_placing_changes_nothing_but_rounding() -> None:
 )
 def test_convolutions_of_other_shapes_stay_as_they_are(layer: nn.Module) -> None:
     network = nn.Sequential(layer, nn.ReLU())
-    fast.for_cpu(network, image_size=28, dtype=torch.float32)
+    fast.put_in(network, image_size=28, dtype=torch.float32)
     assert network[0] is layer
     assert isinstance(network[1], nn.ReLU)
 

@@ -141,7 +141,7 @@ def test_latents_are_not_rounded_to_bfloat16(form: torch.dtype | None) -> None:
     network = fresh(VAE(2))
     mix_precision(network)
     if form:
-        fast.for_cpu(network, image_size=28, dtype=form)
+        fast.put_in(network, image_size=28, dtype=form)
     assert {p.dtype for p in network.encoder.parameters()} == {torch.bfloat16}
     taken: list[Tensor] = []
     network.hidden.register_forward_pre_hook(lambda _, given: taken.extend(given))

@@ -52,7 +52,7 @@ def test_a_model_comes_back(
 ) -> None:
     path, network = tmp_path / "a.safetensors", fresh(build(settings))
     if form:
-        fast.for_cpu(network, image_size=28, dtype=form)
+        fast.put_in(network, image_size=28, dtype=form)
     weights.save(path, network, facts(settings))
     loaded, found = weights.load(path, "a")
     assert found == facts(settings)

@@ -212,7 +212,8 @@ class Host:
 
     def __init__(self, logs: Path) -> None:
         self.log = logs / "stage"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, CODE))}
+        path = [*map(str, CODE), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
         environment.pop(SOURCE, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "support.host"],

@@ -132,15 +132,15 @@ def test_a_card_learns_what_a_processor_does(card: torch.device) -> None:
     _, there = learn(card, VARIATIONAL)
     _, here = learn(torch.device("cpu"), VARIATIONAL, images=digits()[0])
     for one, other in zip(there, here, strict=True):
-        assert one.means == pytest.approx(other.means, rel=1e-3)
+        assert one.means == pytest.approx(other.means, rel=1e-2)
 
 
 @gpu
 def test_images_that_stay_on_the_processor_are_streamed(
     card: torch.device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    there, epochs = learn(card, VARIATIONAL)
     monkeypatch.setattr(loop, "CHUNK", 100 * 784)
+    there, epochs = learn(card, VARIATIONAL)
     streamed, streamed_epochs = learn(card, VARIATIONAL, images=digits()[0])
     assert streamed_epochs == epochs
     assert differing(there, streamed) == []

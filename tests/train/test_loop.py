@@ -195,6 +195,7 @@ def test_a_loss_that_is_no_number_names_the_epoch_and_the_remedy() -> None:
     epochs = loop.train(task, GROWING, peak=0.01, seed=0)
     next(epochs)
     task.examples[1][3] = math.nan
+    assert math.isfinite(next(epochs).means["loss"])  # gathered before
     message = "^the loss became nan in epoch 3: draw a flatter line; no weights were published$"
     with pytest.raises(InputError, match=message):
         next(epochs)

@@ -1,6 +1,6 @@
-"""Forms of the network's convolutions that a processor computes faster.
+"""Forms of the network's convolutions that are computed faster.
 
-``for_cpu`` puts them in the place of a network's plain layers. They compute the same functions with
+``put_in`` puts them in the place of a network's plain layers. They compute the same functions with
 the same parameters; tests compare them with the plain layers in float64. Feature maps are
 [B, C, H, W] laid out channels last, as libraries of convolutions want them.
 
@@ -10,6 +10,8 @@ the same parameters; tests compare them with the plain layers in float64. Featur
 - The convolutions between are the library's own. In bfloat16 its transposed ones take four times as
   long as the others: there they are convolutions of stride 1, and gradients of kernels are
   products.
+- On CUDA all of them are products: there the library takes up to five times as long for so few
+  channels, and half a second to be loaded.
 
 The ReLU after a convolution is computed in the same memory.
 """
@@ -27,18 +29,21 @@ from torch.nn import functional as F
 
 def place(network: nn.Module, device: torch.device, *, image_size: int) -> None:
     """Move a network to a device to compute in float32, in the forms that are fastest there."""
-    network.to(device)
-    if device.type == "cpu":
-        for_cpu(network, image_size=image_size, dtype=torch.float32)
+    put_in(network.to(device), image_size=image_size, dtype=torch.float32)
 
 
-def for_cpu(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
-    """Put in the forms that a processor computes faster, for convolutions in ``dtype``.
+def put_in(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
+    """Put in the forms that the network's device computes faster, for convolutions in ``dtype``.
 
     The network keeps its parameters and their names; convolutions of other shapes than those of
-    nets.vae stay as they are. bfloat16 has forms of its own; any other type gets those of float32.
+    nets.vae stay as they are, and all of them do on MPS. bfloat16 has forms of its own; any other
+    type gets those of float32.
     """
+    device = next(network.parameters()).device
+    if device.type not in ("cpu", "cuda"):
+        return
     half = dtype == torch.bfloat16
+    products = half or device.type == "cuda"
     run = image_size // 2 if half else 2
     grid = (image_size // 4, image_size // 4)
     for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
@@ -52,13 +57,13 @@ def for_cpu(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
                 case nn.Conv2d(in_channels=1 | 2 | 3) if strided and i == 0:
                     form = ImageConv2d(layer, relu, run)
                 case nn.Conv2d() if strided:
-                    form = StridedConv2d(layer, relu, half)
+                    form = StridedConv2d(layer, relu, products)
                 case nn.ConvTranspose2d() if covers:
                     form = GridConvTranspose2d(layer, relu)
                 case nn.ConvTranspose2d(out_channels=1 | 2 | 3) if strided and i + 1 == len(layers):
                     form = ImageConvTranspose2d(layer, run)
                 case nn.ConvTranspose2d() if strided:
-                    form = StridedConvTranspose2d(layer, relu, half)
+                    form = StridedConvTranspose2d(layer, relu, products)
                 case _:
                     continue
             layers[i] = form
@@ -112,7 +117,7 @@ class ImageConv2d(_Form):
     def __init__(self, layer: nn.Conv2d, relu: bool, run: int) -> None:
         super().__init__(layer, relu)
         self.run = run
-        layout = _layout(layer.in_channels, run).to(layer.weight.dtype)
+        layout = _layout(layer.in_channels, run).to(layer.weight)
         self.register_buffer("layout", layout, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +135,7 @@ class ImageConvTranspose2d(_Form):
     def __init__(self, layer: nn.ConvTranspose2d, run: int) -> None:
         super().__init__(layer, relu=False)
         self.run = run
-        layout = _layout(layer.out_channels, run)[:-1].to(layer.weight.dtype)
+        layout = _layout(layer.out_channels, run)[:-1].to(layer.weight)
         self.register_buffer("layout", layout, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -143,13 +148,13 @@ class ImageConvTranspose2d(_Form):
 class StridedConv2d(_Form):
     """A 3 x 3 convolution of stride 2 and padding 1."""
 
-    def __init__(self, layer: nn.Conv2d, relu: bool, unstrided: bool) -> None:
+    def __init__(self, layer: nn.Conv2d, relu: bool, products: bool) -> None:
         super().__init__(layer, relu)
-        self.unstrided = unstrided
+        self.products = products
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W], H and W even, to [B, out, H/2, W/2]."""
-        if self.unstrided:
+        if self.products:
             return self.rectify(_Down.apply(x, self.weight, self.bias))
         return self.rectify(F.conv2d(x, self.weight, self.bias, stride=2, padding=1))
 
@@ -157,13 +162,13 @@ class StridedConv2d(_Form):
 class StridedConvTranspose2d(_Form):
     """The transpose of StridedConv2d."""
 
-    def __init__(self, layer: nn.ConvTranspose2d, relu: bool, unstrided: bool) -> None:
+    def __init__(self, layer: nn.ConvTranspose2d, relu: bool, products: bool) -> None:
         super().__init__(layer, relu)
-        self.unstrided = unstrided
+        self.products = products
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W] to [B, out, 2H, 2W]."""
-        if self.unstrided:
+        if self.products:
             return self.rectify(_Up.apply(x, self.weight, self.bias))
         return self.rectify(F.conv_transpose2d(x, self.weight, self.bias, 2, 1, output_padding=1))
 
@@ -257,7 +262,7 @@ class _Down(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
         ctx.save_for_backward(x, kernel)
-        return F.conv2d(x, kernel, bias, stride=2, padding=1)
+        return _halve(x, kernel, bias)
 
     @staticmethod
     @once_differentiable
@@ -278,8 +283,7 @@ class _Up(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, kernel = ctx.saved_tensors
-        back = F.conv2d(grad, kernel, stride=2, padding=1)
-        return back, _kernel_gradient(x, grad), grad.sum((0, 2, 3))
+        return _halve(grad, kernel), _kernel_gradient(x, grad), grad.sum((0, 2, 3))
 
 
 def _kernel_gradient(small: Tensor, large: Tensor) -> Tensor:
@@ -287,10 +291,23 @@ def _kernel_gradient(small: Tensor, large: Tensor) -> Tensor:
 
     One is what the layer was given, the other the gradient of what it returned.
     """
-    near = F.pad(large.permute(0, 2, 3, 1), (0, 0, 1, 0, 1, 0)).unfold(1, 3, 2).unfold(2, 3, 2)
-    near = near.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # [B H W, 3 x 3 x C]
+    near = _windows(F.pad(large, (1, 0, 1, 0)), 3, 2).flatten(0, 2)
     product = (near.T @ small.permute(0, 2, 3, 1).flatten(0, 2)).T
     return product.unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2)
+
+
+def _windows(x: Tensor, size: int, stride: int) -> Tensor:
+    """What a kernel of a size sees of maps [B, C, H, W] at each step: [B, H', W', size² C]."""
+    windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
+    return windows.permute(0, 1, 2, 4, 5, 3).flatten(3)
+
+
+def _halve(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A convolution of stride 2 and padding 1."""
+    if not x.is_cuda:
+        return F.conv2d(x, kernel, bias, stride=2, padding=1)
+    near = _windows(F.pad(x, (1, 0, 1, 0)), 3, 2)
+    return F.linear(near, kernel.permute(0, 2, 3, 1).flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -299,9 +316,13 @@ def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     # not at all (through zeros); its second row on them through rows 2 and 0. Columns likewise.
     taps = F.pad(kernel, (1, 0, 1, 0)).unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
     taps = taps.permute(3, 5, 1, 0, 2, 4).flatten(0, 2)  # [2 x 2 x C, A, 2, 2]
-    taps = taps.contiguous(memory_format=torch.channels_last)
     bias = None if bias is None else bias.repeat(4)
-    blocks = F.conv2d(F.pad(x, (0, 1, 0, 1)), taps, bias).permute(0, 2, 3, 1)
+    x = F.pad(x, (0, 1, 0, 1))
+    if x.is_cuda:
+        blocks = F.linear(_windows(x, 2, 1), taps.permute(0, 2, 3, 1).flatten(1), bias)
+    else:
+        taps = taps.contiguous(memory_format=torch.channels_last)
+        blocks = F.conv2d(x, taps, bias).permute(0, 2, 3, 1)
     (b, h, w, _), c = blocks.shape, kernel.shape[1]
     # Allocated so, and no view: autograd would refuse a ReLU in the memory of one.
     last = torch.channels_last

@@ -75,7 +75,7 @@ def train(
 ) -> Iterator[Epoch]:
     """Train a network in place, from its parameters as they are, and yield each epoch as it ends.
 
-    On a CPU the network keeps the forms of nets.fast. On CUDA a step is a graph; see train.graph.
+    The network keeps the forms of nets.fast. On CUDA a step is a graph; see train.graph.
     Processes that train together (see parallel) give what one alone does, but for rounding.
 
     ``peak`` is the highest learning rate. With ``checkpoints`` a training that was killed goes on
@@ -89,8 +89,7 @@ def train(
     wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
     dtype = pick_dtype(recipe, device)
     optimizer = Optimizer(network, dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon")
-    if device.type == "cpu":
-        fast.for_cpu(network, image_size=task.image_size, dtype=dtype)
+    fast.put_in(network, image_size=task.image_size, dtype=dtype)
     # Sums stay on the device: reading one at every step would wait for it.
     sums = torch.zeros(len(task.terms), dtype=wide, device=device)
 
