@@ -32,18 +32,19 @@ def place(network: nn.Module, device: torch.device, *, image_size: int) -> None:
     put_in(network.to(device), image_size=image_size, dtype=torch.float32)
 
 
-def put_in(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
-    """Put in the forms that the network's device computes faster, for convolutions in ``dtype``.
+def put_in(
+    network: nn.Module, *, image_size: int, dtype: torch.dtype, device: torch.device | None = None
+) -> None:
+    """Put in the forms that a device computes faster, for convolutions in ``dtype``.
 
     The network keeps its parameters and their names; convolutions of other shapes than those of
     nets.vae stay as they are, and all of them do on MPS. bfloat16 has forms of its own; any other
-    type gets those of float32.
+    type gets those of float32. The device is the network's own unless ``device`` says otherwise.
     """
-    device = next(network.parameters()).device
+    device = device or next(network.parameters()).device
     if device.type not in ("cpu", "cuda"):
         return
-    half = dtype == torch.bfloat16
-    products = half or device.type == "cuda"
+    half, products = dtype == torch.bfloat16, device.type == "cuda"
     run = image_size // 2 if half else 2
     grid = (image_size // 4, image_size // 4)
     for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
@@ -57,13 +58,13 @@ def put_in(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
                 case nn.Conv2d(in_channels=1 | 2 | 3) if strided and i == 0:
                     form = ImageConv2d(layer, relu, run)
                 case nn.Conv2d() if strided:
-                    form = StridedConv2d(layer, relu, products)
+                    form = StridedConv2d(layer, relu, half, products)
                 case nn.ConvTranspose2d() if covers:
                     form = GridConvTranspose2d(layer, relu)
                 case nn.ConvTranspose2d(out_channels=1 | 2 | 3) if strided and i + 1 == len(layers):
                     form = ImageConvTranspose2d(layer, run)
                 case nn.ConvTranspose2d() if strided:
-                    form = StridedConvTranspose2d(layer, relu, products)
+                    form = StridedConvTranspose2d(layer, relu, half, products)
                 case _:
                     continue
             layers[i] = form
@@ -145,31 +146,36 @@ class ImageConvTranspose2d(_Form):
         return _Fold.apply(windows, self.bias, self.run)
 
 
-class StridedConv2d(_Form):
-    """A 3 x 3 convolution of stride 2 and padding 1."""
+class _Strided(_Form):
+    """A 3 x 3 convolution of stride 2 and padding 1, or its transpose."""
 
-    def __init__(self, layer: nn.Conv2d, relu: bool, products: bool) -> None:
+    def __init__(
+        self, layer: nn.Conv2d | nn.ConvTranspose2d, relu: bool, unstrided: bool, products: bool
+    ) -> None:
         super().__init__(layer, relu)
-        self.products = products
+        self.unstrided, self.products = unstrided, products
+
+
+class StridedConv2d(_Strided):
+    """A 3 x 3 convolution of stride 2 and padding 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W], H and W even, to [B, out, H/2, W/2]."""
-        if self.products:
-            return self.rectify(_Down.apply(x, self.weight, self.bias))
+        if self.products:  # autograd refuses to have what these give changed in its place
+            y = _Down.apply(x, self.weight, self.bias, True)
+            return F.relu(y) if self.relu else y
+        if self.unstrided:
+            return self.rectify(_Down.apply(x, self.weight, self.bias, False))
         return self.rectify(F.conv2d(x, self.weight, self.bias, stride=2, padding=1))
 
 
-class StridedConvTranspose2d(_Form):
+class StridedConvTranspose2d(_Strided):
     """The transpose of StridedConv2d."""
-
-    def __init__(self, layer: nn.ConvTranspose2d, relu: bool, products: bool) -> None:
-        super().__init__(layer, relu)
-        self.products = products
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W] to [B, out, 2H, 2W]."""
-        if self.products:
-            return self.rectify(_Up.apply(x, self.weight, self.bias))
+        if self.unstrided or self.products:
+            return self.rectify(_Up.apply(x, self.weight, self.bias, self.products))
         return self.rectify(F.conv_transpose2d(x, self.weight, self.bias, 2, 1, output_padding=1))
 
 
@@ -260,30 +266,34 @@ class _Down(torch.autograd.Function):
     """A convolution of maps [B, C, H, W] with a kernel [A, C, 3, 3] and a bias [A]."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, products: bool) -> Tensor:
         ctx.save_for_backward(x, kernel)
-        return _halve(x, kernel, bias)
+        ctx.products = products
+        return _halve(x, kernel, bias, products=products)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         x, kernel = ctx.saved_tensors
-        return _spread(grad, kernel), _kernel_gradient(grad, x), grad.sum((0, 2, 3))
+        back = _spread(grad, kernel, None, products=ctx.products)
+        return back, _kernel_gradient(grad, x), grad.sum((0, 2, 3)), None
 
 
 class _Up(torch.autograd.Function):
     """The transpose of _Down, of maps [B, A, H, W] to [B, C, 2 H, 2 W], plus a bias [C]."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, products: bool) -> Tensor:
         ctx.save_for_backward(x, kernel)
-        return _spread(x, kernel, bias)
+        ctx.products = products
+        return _spread(x, kernel, bias, products=products)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         x, kernel = ctx.saved_tensors
-        return _halve(grad, kernel), _kernel_gradient(x, grad), grad.sum((0, 2, 3))
+        back = _halve(grad, kernel, None, products=ctx.products)
+        return back, _kernel_gradient(x, grad), grad.sum((0, 2, 3)), None
 
 
 def _kernel_gradient(small: Tensor, large: Tensor) -> Tensor:
@@ -302,15 +312,15 @@ def _windows(x: Tensor, size: int, stride: int) -> Tensor:
     return windows.permute(0, 1, 2, 4, 5, 3).flatten(3)
 
 
-def _halve(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+def _halve(x: Tensor, kernel: Tensor, bias: Tensor | None, *, products: bool) -> Tensor:
     """A convolution of stride 2 and padding 1."""
-    if not x.is_cuda:
+    if not products:
         return F.conv2d(x, kernel, bias, stride=2, padding=1)
     near = _windows(F.pad(x, (1, 0, 1, 0)), 3, 2)
     return F.linear(near, kernel.permute(0, 2, 3, 1).flatten(1), bias).permute(0, 3, 1, 2)
 
 
-def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None, *, products: bool) -> Tensor:
     """The transposed convolution, [B, C, 2 H, 2 W], as one of stride 1 that gives 2 x 2 blocks."""
     # A block's first row depends on its own row of x through row 1 of the kernel, on the next one
     # not at all (through zeros); its second row on them through rows 2 and 0. Columns likewise.
@@ -318,7 +328,7 @@ def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     taps = taps.permute(3, 5, 1, 0, 2, 4).flatten(0, 2)  # [2 x 2 x C, A, 2, 2]
     bias = None if bias is None else bias.repeat(4)
     x = F.pad(x, (0, 1, 0, 1))
-    if x.is_cuda:
+    if products:
         blocks = F.linear(_windows(x, 2, 1), taps.permute(0, 2, 3, 1).flatten(1), bias)
     else:
         taps = taps.contiguous(memory_format=torch.channels_last)
