@@ -21,6 +21,7 @@ from mnist_vae.train import autoencode, classify, graph, loop
 from mnist_vae.train.autoencode import checkpoints_of
 from mnist_vae.train.graph import Graphed
 from mnist_vae.train.loop import Epoch
+from mnist_vae.train.recipe import Recipe
 
 QUICK = replace(RECIPE, epochs=3, batch_size=64, last_batch_size=100, optimizer="muon")
 CALIBRATED = ModelSettings(kind="vae", latent_dim=4, kl_weight=1, likelihood="gaussian")
@@ -91,10 +92,9 @@ def test_the_loop_learns_the_same_through_places(
 
 
 def learn(
-    card: torch.device, settings: ModelSettings, *, precision: str = "float32", images: Any = None
+    card: torch.device, settings: ModelSettings, recipe: Recipe = QUICK, *, images: Any = None
 ) -> tuple[torch.nn.Module, list[Epoch]]:
     network = build(settings)
-    recipe = replace(QUICK, precision=precision)
     given = digits()[0].to(card) if images is None else images
     epochs = autoencode.train(network, settings, recipe, given, seed=0, device=card)
     return network, list(epochs)
@@ -106,12 +106,13 @@ def learn(
 def test_a_graph_learns_what_plain_steps_do(
     card: torch.device, settings: ModelSettings, precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    graphed, epochs = learn(card, settings, precision=precision)
-    again, epochs_again = learn(card, settings, precision=precision)
+    recipe = replace(QUICK, precision=precision)
+    graphed, epochs = learn(card, settings, recipe)
+    again, epochs_again = learn(card, settings, recipe)
     assert epochs_again == epochs
     assert differing(graphed, again) == []
     monkeypatch.setattr(graph, "Graphed", Plain)
-    plain, plain_epochs = learn(card, settings, precision=precision)
+    plain, plain_epochs = learn(card, settings, recipe)
     assert plain_epochs == epochs
     assert differing(graphed, plain) == []
 
@@ -129,10 +130,11 @@ def test_a_classifier_by_graphs(card: torch.device, monkeypatch: pytest.MonkeyPa
 
 @gpu
 def test_a_card_learns_what_a_processor_does(card: torch.device) -> None:
-    _, there = learn(card, VARIATIONAL)
-    _, here = learn(torch.device("cpu"), VARIATIONAL, images=digits()[0])
+    slow = replace(QUICK, optimizer="adam", learning_rate=0.0005)  # rounding grows with the rate
+    _, there = learn(card, VARIATIONAL, slow)
+    _, here = learn(torch.device("cpu"), VARIATIONAL, slow, images=digits()[0])
     for one, other in zip(there, here, strict=True):
-        assert one.means == pytest.approx(other.means, rel=1e-2)
+        assert one.means == pytest.approx(other.means, rel=1e-3)
 
 
 @gpu

@@ -11,7 +11,7 @@ the same parameters; tests compare them with the plain layers in float64. Featur
   long as the others: there they are convolutions of stride 1, and gradients of kernels are
   products.
 - On CUDA all of them are products: there the library takes up to five times as long for so few
-  channels, and half a second to be loaded.
+  channels, and half a second to start.
 
 The ReLU after a convolution is computed in the same memory.
 """
@@ -28,14 +28,19 @@ from torch.nn import functional as F
 
 
 def place(network: nn.Module, device: torch.device, *, image_size: int) -> None:
-    """Move a network to a device to compute in float32, in the forms that are fastest there."""
-    put_in(network.to(device), image_size=image_size, dtype=torch.float32)
+    """Move a network to a device to compute in float32, in the forms that are fastest there.
+
+    On CUDA those are the plain ones: without a graph a step costs what its launches cost.
+    """
+    network.to(device)
+    if device.type == "cpu":
+        put_in(network, image_size=image_size, dtype=torch.float32)
 
 
 def put_in(
     network: nn.Module, *, image_size: int, dtype: torch.dtype, device: torch.device | None = None
 ) -> None:
-    """Put in the forms that a device computes faster, for convolutions in ``dtype``.
+    """Put in the forms in which a device learns faster, for convolutions in ``dtype``.
 
     The network keeps its parameters and their names; convolutions of other shapes than those of
     nets.vae stay as they are, and all of them do on MPS. bfloat16 has forms of its own; any other
