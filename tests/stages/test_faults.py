@@ -24,7 +24,7 @@ from mnist_vae.files import store
 
 WEIGHTS = f"models/{MODEL}.safetensors"
 LATENTS, VIEWS, MAPS = (f"data/{of}/{MODEL}.safetensors" for of in ("latents", "images", "maps"))
-TRAIN, TEST = "data/mnist/train.safetensors", "data/mnist/test.safetensors"
+TRAIN, TEST = "data/train.safetensors", "data/test.safetensors"
 CURVE = f"reports/curves/{MODEL}.csv"
 Change: TypeAlias = Callable[[Path], object]
 Fault: TypeAlias = Callable[[Disk], AbstractContextManager[None]]

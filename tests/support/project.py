@@ -45,7 +45,7 @@ def images_of(split: str) -> dict[str, np.ndarray]:
 def write_images(project: Path) -> None:
     """Write what the download stage would write, but small."""
     for split in ("train", "test"):
-        path = project / f"data/mnist/{split}.safetensors"
+        path = project / f"data/{split}.safetensors"
         store.write_arrays(path, "images", images_of(split), split=split)
 
 
