@@ -13,22 +13,18 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from msgspec import Meta
 
-from mnist_vae import seeds
-from mnist_vae.data import idx
 from mnist_vae.data.fetch import check_sources, fetch_files
 from mnist_vae.data.folders import list_parts
-from mnist_vae.data.idx import Split
+from mnist_vae.data.idx import Split, parse_splits, read_files
+from mnist_vae.data.labels import check_classes, name_classes
 from mnist_vae.data.npz import read_npz
 from mnist_vae.data.pictures import fit_images, read_pictures
 from mnist_vae.data.published import SOURCE_FILE, read_source
+from mnist_vae.data.split import check_splits, draw_splits
 from mnist_vae.errors import InputError
 from mnist_vae.settings import Settings
 
 FOLDER = Path("datasets")
-CLASS_LIMIT = 100
-LEAST = 2
-"""Images that each split needs: for one, nothing can be compared."""
-
 Splits = dict[Split, dict[str, np.ndarray]]
 
 
@@ -88,59 +84,64 @@ def read_dataset(settings: DataSettings) -> Dataset:
     MNIST_VAE_SOURCE does.
     """
     path = FOLDER / settings.dataset
-    name = Path(os.path.abspath(path)).name  # noqa: PTH100, of a link its own name
     if (path / SOURCE_FILE).is_file():
         return _published(path, settings)
-    if path.is_dir():
-        files = {
-            plain: file
-            for file in sorted(path.iterdir(), reverse=True)  # of two, the one without .gz
-            if (plain := idx.plain_name(file.name)) in idx.NAMES and file.is_file()
-        }
-        if not files:
-            return _pictures(path, name, settings)
-        return _arrays(path, name, _idx_splits(files), settings)
-    if path.suffix == ".npz" and path.is_file():
-        return _arrays(path, path.stem, _npz_splits(path), settings)
-    if path.exists():
-        raise InputError(f"{path}: must be a folder of images or of IDX files, or an .npz")
-    entries = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
-    there = [e.name for e in entries if not e.name.startswith(".") and e.suffix != ".dvc"]
-    raise InputError(f"{path}: not found; {FOLDER}/ holds {', '.join(there) or 'nothing'}")
+    if not path.exists():
+        entries = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
+        there = [e.name for e in entries if not e.name.startswith(".") and e.suffix != ".dvc"]
+        raise InputError(f"{path}: not found; {FOLDER}/ holds {', '.join(there) or 'nothing'}")
+    try:
+        classes, splits, skipped = _find(path, settings)
+        counts = {split: len(arrays["images"]) for split, arrays in splits.items()}
+        check_splits(counts, _labels(splits), classes)
+    except InputError as error:
+        # Of a picture or a file in it, the line begins with its path already.
+        text = str(error)
+        raise InputError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    name = Path(os.path.abspath(path)).name  # noqa: PTH100, of a link its own name
+    return Dataset(name.removesuffix(".npz"), classes, splits, str(path), sorted(skipped))
 
 
 def _published(path: Path, settings: DataSettings) -> Dataset:
     published = read_source(path)
     source, files = fetch_files(published, settings.sources, settings.timeout)
-    splits = idx.parse_splits(files)
-    _fit(splits, settings)
+    splits = parse_splits(files)
     for split, arrays in splits.items():
+        arrays["images"] = fit_images(arrays["images"], settings.image_size, settings.channels)
         if arrays["labels"].max() >= len(published.classes):
             count = len(published.classes)
             raise InputError(f"{path / SOURCE_FILE}: {count} classes, fewer than {split} labels")
     return Dataset(published.name, published.classes, splits, source, [])
 
 
-def _pictures(path: Path, name: str, settings: DataSettings) -> Dataset:
+def _find(path: Path, settings: DataSettings) -> tuple[tuple[str, ...], Splits, list[str]]:
+    """Classes, arrays and what was skipped of a data set of the user's own."""
+    if path.suffix == ".npz" and path.is_file():
+        return *_arrays(read_npz(path), settings), []
+    if not path.is_dir():
+        raise InputError("must be a folder of images or of IDX files, or an .npz")
+    if files := read_files(path):
+        return *_arrays(parse_splits(files), settings), []
+    return _pictures(path, settings)
+
+
+def _pictures(path: Path, settings: DataSettings) -> tuple[tuple[str, ...], Splits, list[str]]:
     """A folder of pictures."""
     parts = list_parts(path)
     classes = parts["train"].classes
-    _check_classes(str(path), classes)
+    check_classes(classes)
     if "test" in parts and parts["test"].classes != classes:
         odd = sorted({*classes} ^ {*parts["test"].classes})
-        raise InputError(f"{path}: train and test must hold the same folders, {odd[0]} is in one")
+        raise InputError(f"train and test must hold the same folders, {odd[0]!r} is in one only")
     skipped = [line for part in parts.values() for line in part.strays]
     if skipped and not settings.skip_unreadable:
         raise InputError(f"{skipped[0]}{_HINT}")
-    files: dict[Split, tuple[list[str], np.ndarray]] = {
-        split: (part.paths, np.array(part.labels, np.uint8)) for split, part in parts.items()
-    }
-    if "test" not in files:
-        paths, labels = files["train"]
-        for split, chosen in _split(path, len(paths), labels, classes, settings).items():
-            files[split] = [paths[i] for i in chosen], labels[chosen[: len(labels)]]
+    labels = {split: np.array(part.labels, np.uint8) for split, part in parts.items()}
+    counts = {split: len(part.paths) for split, part in parts.items()}
     splits: Splits = {}
-    for split, (paths, labels) in files.items():
+    for split, chosen in draw_splits(counts, labels, classes, settings.test_fraction).items():
+        of = split if split in parts else "train"
+        paths = [parts[of].paths[index] for index in chosen]
         try:
             images, readable, faults = read_pictures(
                 paths, settings.image_size, settings.channels, skip=settings.skip_unreadable
@@ -148,139 +149,39 @@ def _pictures(path: Path, name: str, settings: DataSettings) -> Dataset:
         except InputError as error:
             raise InputError(f"{error}{_HINT}") from None
         skipped += faults
-        splits[split] = {"images": images} | ({"labels": labels[readable]} if classes else {})
-    _check_counts(path, classes, splits)
-    return Dataset(name, classes, splits, str(path), skipped)
+        splits[split] = {"images": images}
+        if classes:
+            splits[split]["labels"] = labels[of][chosen][readable]
+    return classes, splits, skipped
 
 
 _HINT = "; take it out, or set data.skip_unreadable"
 
 
-def _idx_splits(files: dict[str, Path]) -> Splits:
-    contents = {}
-    for name, file in files.items():
-        try:
-            contents[name] = idx.read_file(file)
-            idx.parse_idx(contents[name])
-        except InputError as error:
-            raise InputError(f"{file}: {error}") from None
-    return idx.parse_splits(contents)
-
-
-def _npz_splits(path: Path) -> Splits:
-    try:
-        return read_npz(path)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-
-
-def _arrays(path: Path, name: str, splits: Splits, settings: DataSettings) -> Dataset:
-    """A data set that lies there as arrays."""
-    if "train" not in splits:
-        raise InputError(f"{path}: holds no images to train on")
-    for split, arrays in splits.items():
+def _arrays(found: Splits, settings: DataSettings) -> tuple[tuple[str, ...], Splits]:
+    """Images that lie there as arrays, perhaps with labels."""
+    if "train" not in found:
+        raise InputError("holds no images to train on")
+    counts: dict[Split, int] = {}
+    for split, arrays in found.items():
         if "images" not in arrays:
-            raise InputError(f"{path}: holds labels to {split} with, but no images")
-        if ("labels" in arrays) != ("labels" in splits["train"]):
-            raise InputError(f"{path}: must hold labels of all images or of none")
-        count = len(arrays["images"])
-        if (found := len(arrays.get("labels", arrays["images"]))) != count:
-            raise InputError(f"{path}: holds {count} images to {split} with, but {found} labels")
-    classes = _name_classes(path, splits)
-    _check_classes(str(path), classes)
-    if "test" not in splits:
-        whole = splits["train"]
-        chosen = _split(path, len(whole["images"]), whole.get("labels"), classes, settings)
-        for split, index in chosen.items():
-            splits[split] = {key: array[index] for key, array in whole.items()}
-    _check_counts(path, classes, splits)
-    _fit(splits, settings)
-    return Dataset(name, classes, splits, str(path), [])
-
-
-def _fit(splits: Splits, settings: DataSettings) -> None:
-    """Bring images to the form that is asked for."""
-    for arrays in splits.values():
-        arrays["images"] = fit_images(arrays["images"], settings.image_size, settings.channels)
-
-
-def _name_classes(path: Path, splits: Splits) -> tuple[str, ...]:
-    """The names of the classes, in whose order labels become uint8."""
-    labels = {split: arrays["labels"] for split, arrays in splits.items() if "labels" in arrays}
-    if not labels:
-        return ()
-    if {array.dtype.kind == "U" for array in labels.values()} == {True}:
-        names = np.unique(labels["train"])
-        for split, array in labels.items():
-            if unknown := sorted({*np.unique(array).tolist()} - {*names.tolist()}):
-                raise InputError(
-                    f"{path}: {split} labels hold {unknown[0]!r}, training ones do not"
-                )
-            splits[split]["labels"] = np.searchsorted(names, array).astype(np.int64)
-        classes = tuple(names.tolist())
-    else:
-        for split, array in labels.items():
-            if array.dtype.kind == "U" or array.min() < 0 or array.max() >= CLASS_LIMIT:
-                found = "text" if array.dtype.kind == "U" else f"{array.min()} to {array.max()}"
-                raise InputError(
-                    f"{path}: {split} labels hold {found}, must be whole numbers from 0 to "
-                    f"{CLASS_LIMIT - 1}"
-                )
-        classes = tuple(map(str, range(max(int(array.max()) for array in labels.values()) + 1)))
-    if len(classes) <= CLASS_LIMIT:  # more are refused
-        for arrays in splits.values():
-            arrays["labels"] = arrays["labels"].astype(np.uint8)
-    return classes
-
-
-def _split(
-    path: Path,
-    count: int,
-    labels: np.ndarray | None,
-    classes: tuple[str, ...],
-    settings: DataSettings,
-) -> dict[Split, np.ndarray]:
-    """Draw the images to test on, of each class its part; indices of both splits, sorted.
-
-    Drawn the same whatever the seed of params.yaml, so that runs of several seeds are tested on
-    the same images.
-    """
-    order = seeds.stream(0, "split").permutation(count)
-    groups = [order]
-    if classes and labels is not None:
-        groups = [order[labels[order] == label] for label in range(len(classes))]
-    # Each split needs an image of each class, and LEAST in all.
-    least = 1 if classes else LEAST
-    for group, name in zip(groups, classes or ("",), strict=True):
-        if len(group) < 2 * least:
-            of = f" of class {name!r}" if name else ""
-            raise InputError(
-                f"{path}: {len(group)} images{of}, needs at least {2 * least}: {least} to train "
-                f"and {least} to test on"
-            )
-    tests = []
-    for group in groups:
-        part = round(settings.test_fraction * len(group))
-        tests.append(group[: min(max(part, least), len(group) - least)])
-    test = np.sort(np.concatenate(tests))
-    return {"train": np.setdiff1d(np.arange(count), test), "test": test}
-
-
-def _check_classes(where: str, classes: tuple[str, ...]) -> None:
-    if len(classes) not in (0, *range(2, CLASS_LIMIT + 1)):
-        found = f"{len(classes)} classes" if len(classes) > 1 else f"one class, {classes[0]!r}"
-        raise InputError(f"{where}: {found}, must be none or 2 to {CLASS_LIMIT}")
-    for name in classes:
-        if not name.isprintable() or not name.strip():
-            raise InputError(f"{where}: a class is named {name!r}, must be text that can be shown")
-
-
-def _check_counts(path: Path, classes: tuple[str, ...], splits: Splits) -> None:
-    for split, arrays in splits.items():
-        if (found := len(arrays["images"])) < LEAST:
-            raise InputError(f"{path}: {found} images to {split} with, needs at least {LEAST}")
+            raise InputError(f"holds labels to {split} with, but no images")
+        if ("labels" in arrays) != ("labels" in found["train"]):
+            raise InputError("must hold labels of all images or of none")
+        counts[split] = len(arrays["images"])
+        if len(arrays.get("labels", arrays["images"])) != counts[split]:
+            labels = len(arrays["labels"])
+            raise InputError(f"holds {counts[split]} images to {split} with, but {labels} labels")
+    classes, labels_of = name_classes(_labels(found))
+    splits: Splits = {}
+    for split, chosen in draw_splits(counts, labels_of, classes, settings.test_fraction).items():
+        of = split if split in found else "train"
+        images = found[of]["images"][chosen]
+        splits[split] = {"images": fit_images(images, settings.image_size, settings.channels)}
         if classes:
-            counts = np.bincount(arrays["labels"], minlength=len(classes))
-            if not counts.all():
-                name = classes[int(counts.argmin())]
-                raise InputError(f"{path}: no image of class {name!r} to {split} with")
+            splits[split]["labels"] = labels_of[of][chosen]
+    return classes, splits
+
+
+def _labels(splits: Splits) -> dict[Split, np.ndarray]:
+    return {split: arrays["labels"] for split, arrays in splits.items() if "labels" in arrays}

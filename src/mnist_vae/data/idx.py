@@ -75,11 +75,30 @@ def parse_idx(data: bytes | bytearray) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def read_file(path: Path) -> bytearray:
+def read_files(folder: Path) -> dict[str, bytearray]:
+    """The contents of those of MNIST's four files that lie in a folder, by name.
+
+    They may be gzip-compressed and be named as in ``plain_name``; the plain one counts if there
+    are both. Raises InputError that names the file, or OSError.
+    """
+    files = {
+        name: file
+        for file in sorted(folder.iterdir(), reverse=True)
+        if (name := plain_name(file.name)) in NAMES and file.is_file()
+    }
+    contents = {}
+    for name, file in files.items():
+        try:
+            contents[name] = _read_file(file)
+        except InputError as error:
+            raise InputError(f"{file}: {error}") from None
+    return contents
+
+
+def _read_file(path: Path) -> bytearray:
     """The contents of an IDX file, gzip-compressed or not.
 
     No more is unpacked than its header promises, so that a small file cannot fill the memory.
-    Raises InputError without the path, or OSError.
     """
     with path.open("rb") as file:
         if file.read(2) != b"\x1f\x8b":
