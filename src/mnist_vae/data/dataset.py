@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from mnist_vae.data.fetch import check_sources, fetch_files
 from mnist_vae.data.folders import list_parts
-from mnist_vae.data.idx import Split, parse_splits, read_files
+from mnist_vae.data.idx import Split, parse_splits, read_idx_files
 from mnist_vae.data.labels import check_classes, name_classes
 from mnist_vae.data.npz import read_npz
 from mnist_vae.data.pictures import fit_images, read_pictures
@@ -120,7 +120,7 @@ def _find(path: Path, settings: DataSettings) -> tuple[tuple[str, ...], Splits, 
         return *_arrays(read_npz(path), settings), []
     if not path.is_dir():
         raise InputError("must be a folder of images or of IDX files, or an .npz")
-    if files := read_files(path):
+    if files := read_idx_files(path):
         return *_arrays(parse_splits(files), settings), []
     return _pictures(path, settings)
 

@@ -75,7 +75,7 @@ def parse_idx(data: bytes | bytearray) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def read_files(folder: Path) -> dict[str, bytearray]:
+def read_idx_files(folder: Path) -> dict[str, bytearray]:
     """The contents of those of MNIST's four files that lie in a folder, by name.
 
     They may be gzip-compressed and be named as in ``plain_name``; the plain one counts if there
@@ -89,6 +89,8 @@ def read_files(folder: Path) -> dict[str, bytearray]:
     contents = {}
     for name, file in files.items():
         try:
+            if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+                raise InputError("a link out of the data set's folder, not followed")
             contents[name] = _read_file(file)
         except InputError as error:
             raise InputError(f"{file}: {error}") from None
