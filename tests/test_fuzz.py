@@ -26,8 +26,8 @@ from support.mnist_files import ARCHIVES, FILES, PINNED, idx
 from support.project import ROOT
 
 from mnist_vae.data.archives import read_files
+from mnist_vae.data.dataset import DataSettings
 from mnist_vae.data.idx import parse_idx
-from mnist_vae.data.mnist import DataSettings
 from mnist_vae.errors import InputError
 from mnist_vae.figures.style import FigureSettings
 from mnist_vae.files import store

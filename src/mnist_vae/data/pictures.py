@@ -83,7 +83,9 @@ def read_picture(path: str, size: int, channels: int) -> np.ndarray:
             f"{path}: holds more than {Image.MAX_IMAGE_PIXELS:,} pixels, too many to read"
         ) from None
     except UnidentifiedImageError:
-        raise InputError(f"{path}: not an image in PNG, JPEG, WebP, GIF or BMP") from None
+        raise InputError(
+            f"{path}: not an image in PNG, JPEG, WebP, GIF or BMP, or damaged"
+        ) from None
     except Exception as error:  # damaged files make decoders stumble in many ways
         reason = getattr(error, "strerror", None) or error or type(error).__name__
         raise InputError(f"{path}: cannot be read: {' '.join(str(reason).split())}") from None
