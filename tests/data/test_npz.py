@@ -65,6 +65,10 @@ class Harmful:
         ({"images": IMAGES, "labels": LABELS[:, None]}, r"labels is int64 \(6, 1\), must be"),
         ({"images": IMAGES, "labels": LABELS / 1}, "labels is float64"),
         ({"images": IMAGES, "labels": LABELS > 2}, "labels is bool"),
+        (
+            {"images": IMAGES, "labels": np.array([0x110000], np.uint32).view("U1")},
+            "labels holds numbers that are no characters",
+        ),
     ],
 )
 def test_wrong_arrays_are_named(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import sys
 import zipfile
 import zlib
 from pathlib import Path
@@ -49,7 +51,10 @@ def read_npz(path: Path) -> dict[Split, dict[str, np.ndarray]]:
                     array = _read(archive, name)
                     check = _images if what == "images" else _labels
                     splits.setdefault(split, {})[what] = check(name, array)
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        # The reader of a damaged zip seeks to before the file's start.
+        if getattr(error, "errno", None) not in (None, errno.EINVAL):
+            raise
         raise InputError(f"damaged, or not an .npz of plain arrays: {error}") from None
     return splits
 
@@ -93,4 +98,8 @@ def _labels(name: str, array: np.ndarray) -> np.ndarray:
         raise InputError(
             f"{name} is {array.dtype} {array.shape}, must be (N,) of whole numbers or text"
         )
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        numbers = np.ascontiguousarray(array).view(f"{array.dtype.byteorder}u4")
+        if numbers.size and numbers.max() > sys.maxunicode:
+            raise InputError(f"{name} holds numbers that are no characters")
     return array
