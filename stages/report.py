@@ -15,9 +15,8 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne"
 
 
 def main() -> None:
-    models, dataset, recipe, chosen, seed, evaluate, dpi = read_params(
+    models, recipe, chosen, seed, evaluate, dpi = read_params(
         ("models", dict[str, object]),
-        ("data.dataset", str),
         ("recipe", str),
         ("recipes.${recipe}", dict[str, object]),
         ("seed", Seed),
@@ -35,7 +34,6 @@ def main() -> None:
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
     lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
-        "Data set": dataset,
         "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
     page = content.compose(models, measured, sizes, classifier, settings, facts)
