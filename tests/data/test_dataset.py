@@ -170,7 +170,7 @@ def test_from_train_alone_a_part_is_split_off() -> None:
 def test_colour_pictures_with_real_content() -> None:
     arrays = images_of("test")
     keep = np.flatnonzero(arrays["labels"] < 2)
-    pictures = tint(arrays["images"][keep])
+    pictures = tint(arrays["images"][keep, 0])
     save(PHOTOS, pictures, [["zero", "one"][label] for label in arrays["labels"][keep]])
     dataset = read(image_size=32, channels=3)
     assert dataset.classes == ("one", "zero")

@@ -253,8 +253,9 @@ def run_all(host: Host, project: Path, logs: Path) -> dict[tuple[str, str], Reco
     source = logs / "source"
     files = {}
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        for name, array in images_of(split).items():
-            files[f"{prefix}-{name}-idx{array.ndim}-ubyte"] = idx(array)
+        arrays = images_of(split)
+        files[f"{prefix}-images-idx3-ubyte"] = idx(arrays["images"][:, 0])
+        files[f"{prefix}-labels-idx1-ubyte"] = idx(arrays["labels"])
     lay_out(source, files)
     lay_out(project / "datasets/mnist/source.yaml", source_yaml(files))
     records = {}

@@ -13,7 +13,7 @@ class ImagesFacts(Settings, frozen=True, kw_only=True):
 
     split: Literal["train", "test"]
     dataset: str
-    """The name of the data set as a person says it, as MNIST, or the folder's name."""
+    """Its name as a person says it, "MNIST"."""
     classes: tuple[str, ...] = ()
     """Names of the classes, in the order of labels; none where there are no labels."""
 
