@@ -43,7 +43,7 @@ class Images(Dataset[Tensor]):
 
 def main() -> None:
     device = devices.pick()
-    arrays, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    arrays, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
     loader = DataLoader(
         Images(arrays["images"]), batch_size=BATCH_SIZE, shuffle=True, num_workers=WORKERS
     )

@@ -21,8 +21,8 @@ from mnist_vae.train.classify import ClassifierSettings, train
 def main() -> None:
     process.tune_for_training()
     settings, seed = read_params(("classifier", ClassifierSettings), ("seed", Seed))
-    training, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
-    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), split="test")
+    training, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
+    test, _ = IMAGES.read(Path("data/test.safetensors"), split="test")
     device = devices.pick()
     images = devices.to_device(training["images"], device)[:, None]
     labels = devices.to_device(training["labels"], device)

@@ -20,8 +20,8 @@ def main() -> None:
     name = process.argument("MODEL")
     (settings,) = read_params(("encode", EncodeSettings))
     vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
-    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), split="test")
-    train, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    test, _ = IMAGES.read(Path("data/test.safetensors"), split="test")
+    train, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
     fast.place(vae, devices.pick(), image_size=vae.image_size)
 
     latents, views = explore(vae, test["images"], test["labels"], settings, model.seed)

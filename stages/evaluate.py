@@ -30,7 +30,7 @@ def main() -> None:
     )
     size = {"N": len(latents["mean"])}
     maps, _ = MAPS.read(Path(f"data/maps/{name}.safetensors"), sizes=size, model=name)
-    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), sizes=size, split="test")
+    test, _ = IMAGES.read(Path("data/test.safetensors"), sizes=size, split="test")
     curve = curves.read(
         Path(f"reports/curves/{name}.csv"), variational=vae.variational, length=model.epochs
     )

@@ -6,7 +6,6 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae.data.mnist import MNIST
 from mnist_vae.figures import comparison, style
 from mnist_vae.files import curves, store
 from mnist_vae.report import content, html, markdown, pictures, provenance, tables
@@ -35,7 +34,6 @@ def main() -> None:
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
     lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
-        "Training images, SHA-256": MNIST.files["train-images-idx3-ubyte"].sha256,
         "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
     page = content.compose(models, measured, sizes, classifier, settings, facts)

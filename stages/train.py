@@ -26,7 +26,7 @@ def main() -> None:
     settings, recipe, seed = read_params(
         (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
-    arrays, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    arrays, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
     device = devices.pick()
     images = devices.to_device(arrays["images"], device)[:, None]
 

@@ -21,7 +21,7 @@ from mnist_vae.files.views import VIEWS, ViewsFacts
 from mnist_vae.settings import Settings
 
 DECLARED: list[tuple[Kind[Any], Settings]] = [
-    (IMAGES, ImagesFacts(split="train")),
+    (IMAGES, ImagesFacts(split="train", dataset="MNIST")),
     (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3)),
     (VIEWS, ViewsFacts(model="vae", epochs=3, classes=(2, 4, 5, 6), start=200)),
     (MAPS, MapsFacts(model="vae", method="t-SNE", perplexity=30.0)),

@@ -24,7 +24,7 @@ from mnist_vae.files import store
 
 WEIGHTS = f"models/{MODEL}.safetensors"
 LATENTS, VIEWS, MAPS = (f"data/{of}/{MODEL}.safetensors" for of in ("latents", "images", "maps"))
-TRAIN, TEST = "data/mnist/train.safetensors", "data/mnist/test.safetensors"
+TRAIN, TEST = "data/train.safetensors", "data/test.safetensors"
 CURVE = f"reports/curves/{MODEL}.csv"
 Change: TypeAlias = Callable[[Path], object]
 Fault: TypeAlias = Callable[[Disk], AbstractContextManager[None]]
@@ -69,7 +69,13 @@ DAMAGE: dict[str, Change] = {
     "a folder": replace_by_folder,
     "missing": Path.unlink,
 }
-INPUTS = [f"{stage} {dep}" for stage in STAGES for dep in data_deps(stage)]
+# What people put into datasets/ is not of this project's making: tests/data is about it.
+INPUTS = [
+    f"{stage} {dep}"
+    for stage in STAGES
+    for dep in data_deps(stage)
+    if not dep.startswith("datasets/")
+]
 # The same code reads all files of a format, so one of each gets every damage. The others get those
 # that the stage itself has to see to: that it reads the file, and says whose it has to be.
 EVERY_DAMAGE = {

@@ -17,7 +17,7 @@ from support.project import edit, identities, restored
 from mnist_vae.files import store
 
 PARAMS, WEIGHTS = "params.yaml", f"models/{MODEL}.safetensors"
-TEST, TRAIN = "data/mnist/test.safetensors", "data/mnist/train.safetensors"
+TEST, TRAIN = "data/test.safetensors", "data/train.safetensors"
 
 
 def set_param(*keys: str, to: object) -> Callable[[Path], None]:
