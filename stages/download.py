@@ -15,8 +15,9 @@ def main() -> None:
     (settings,) = read_params(("data", mnist.DataSettings))
     source, splits = mnist.fetch(settings)
     for split, arrays in splits.items():
-        path = Path(f"data/mnist/{split}.safetensors")
-        IMAGES.write(path, arrays, ImagesFacts(split=split))
+        path = Path(f"data/{split}.safetensors")
+        facts = ImagesFacts(split=split, dataset="MNIST", classes=tuple("0123456789"))
+        IMAGES.write(path, {**arrays, "images": arrays["images"][:, None]}, facts)
         print(f"{path}: {len(arrays['labels'])} images from {source}")
 
 

@@ -1,4 +1,4 @@
-"""Maps of latents: each image a point in the colour of its digit.
+"""Maps of latents: each image a point in the colour of its class.
 
 Arrays of the wrong shape raise ValueError.
 """
@@ -16,24 +16,29 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from mnist_vae.figures.shapes import check_shape
-from mnist_vae.figures.style import DIGITS
+from mnist_vae.figures.style import BLUE, Classes, shorten
+
+LISTED = 20  # classes in a legend at most: more colours cannot be told apart
 
 
 def draw_map(
     ax: Axes,
     points: np.ndarray,
-    labels: np.ndarray,
-    palette: Sequence[str],
+    labels: np.ndarray | None,
+    classes: Classes | None,
     size: float,
     names: tuple[str, str] | None = None,
 ) -> None:
     """Points [N, 2] in the colours of their labels [N], with a legend beside the Axes.
 
-    ``names`` are what the two axes mean; without them the map has no scale (t-SNE).
+    Without ``classes`` all have one colour; of more than ``LISTED`` there is no legend. ``names``
+    are what the two axes mean; without them the map has no scale (t-SNE).
     """
     check_shape("points", points, None, 2)
-    check_shape("labels", labels, len(points))
-    colours = np.array([to_rgb(colour) for colour in palette])[labels]
+    colours: np.ndarray | str = BLUE
+    if classes and labels is not None:
+        check_shape("labels", labels, len(points))
+        colours = np.array([to_rgb(colour) for colour in classes.colours])[labels]
     x, y = points.T
     # Hard edges: smoothed ones only make the file several times as large.
     ax.scatter(x, y, size, colours, linewidths=0, antialiaseds=False, rasterized=True)
@@ -43,38 +48,53 @@ def draw_map(
         ax.spines[:].set_visible(False)
     else:
         ax.set(xlabel=names[0], ylabel=names[1])
+    if classes is None or len(classes.names) > LISTED:
+        return
     dots: list[Artist] = [
-        Line2D([], [], color=colour, marker="o", markersize=11, linestyle="", label=str(digit))
-        for digit, colour in enumerate(palette)
+        Line2D([], [], color=colour, marker="o", markersize=11, linestyle="")
+        for colour in classes.colours
     ]
-    legend = ax.legend(handles=dots, title="digit", handletextpad=0.2, frameon=False)
+    # Given as labels: handles whose own label begins with an underscore would be left out.
+    texts = [shorten(name, 16) for name in classes.names]
+    legend = ax.legend(dots, texts, title=classes.noun, handletextpad=0.2, frameon=False)
     legend.set_loc("center left")
     legend.set_bbox_to_anchor((1, 0.5))
 
 
-def draw_names(ax: Axes, points: np.ndarray, labels: np.ndarray) -> None:
-    """The digit of each class in the middle of its points [N, 2], whose labels are [N]."""
+def draw_names(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Classes) -> None:
+    """The name of each class in the middle of its points [N, 2], whose labels are [N]."""
     check_shape("points", points, None, 2)
     check_shape("labels", labels, len(points))
-    digits = np.unique(labels)
-    middles = np.array([_middle(points[labels == digit]) for digit in digits])
-    # Where two classes share their middle, their digits stand side by side.
-    for digit, place in zip(digits, _spread(middles, 0.05 * shown_side(ax)), strict=True):
-        halo_text(ax, place, str(digit))
+    present = np.unique(labels)
+    middles = np.array([_middle(points[labels == label]) for label in present])
+    # Where two classes share their middle, their names stand side by side.
+    places = _spread_names(middles, 0.05 * shown_side(ax), classes)
+    for label, place in zip(present, places, strict=True):
+        _write_name(ax, place, classes, label)
 
 
-def draw_classes(ax: Axes, points: np.ndarray, palette: Sequence[str]) -> None:
-    """A point [10, 2] of its colour for each class on a map already drawn, its digit beside it."""
-    check_shape("class points", points, DIGITS, 2)
-    places = _spread(points, 0.06 * shown_side(ax), beside=True)
+def draw_classes(ax: Axes, points: np.ndarray, classes: Classes) -> None:
+    """A point [K, 2] of its colour for each class on a map already drawn, its name beside it."""
+    check_shape("class points", points, len(classes.names), 2)
+    places = _spread_names(points, 0.06 * shown_side(ax), classes, beside=True)
     x, y = points.T
     for size, colour in ((130, "white"), (90, "black")):  # a ring around each
         ax.scatter(x, y, size, c=colour, linewidths=0, zorder=4, rasterized=True)
-    ax.scatter(x, y, 40, c=list(palette), linewidths=0, zorder=4, rasterized=True)
-    for digit, (point, place) in enumerate(zip(points, places, strict=True)):
+    ax.scatter(x, y, 40, c=list(classes.colours), linewidths=0, zorder=4, rasterized=True)
+    for label, (point, place) in enumerate(zip(points, places, strict=True)):
         (leader,) = ax.plot(*zip(point, place, strict=True), color="black", linewidth=1, zorder=3)
         leader.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
-        halo_text(ax, place, str(digit))
+        _write_name(ax, place, classes, label)
+
+
+def _write_name(ax: Axes, place: np.ndarray, classes: Classes, label: int) -> None:
+    """The name of a class on a map, the smaller the longer names are and the more there are."""
+    if classes.short:
+        halo_text(ax, place, classes.names[label])
+    elif len(classes.names) <= LISTED:
+        halo_text(ax, place, shorten(classes.names[label], 16), fontsize=11)
+    else:
+        halo_text(ax, place, shorten(classes.names[label], 12), fontsize=8)
 
 
 def halo_text(ax: Axes, place: Sequence[float] | np.ndarray, text: str, **font: Any) -> None:
@@ -96,6 +116,17 @@ def shown_side(ax: Axes) -> float:
     """The side of the square that is shown, in data coordinates."""
     left, right = ax.get_xlim()
     return right - left
+
+
+def _spread_names(
+    points: np.ndarray, apart: float, classes: Classes, *, beside: bool = False
+) -> np.ndarray:
+    """Places [N, 2] for the names of points [N, 2], so far apart that they can be read."""
+    if classes.short:
+        return _spread(points, apart, beside=beside)
+    # Words are wider than high: in units in which they are not, half as far apart is enough.
+    wide = np.array([0.4 * min(12, max(map(len, classes.names))), 1])
+    return _spread(points / wide, apart / 2, beside=beside) * wide
 
 
 def _middle(points: np.ndarray) -> np.ndarray:
