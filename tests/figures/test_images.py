@@ -9,7 +9,7 @@ import pytest
 from support.drawings import make_digits, texts
 
 from mnist_vae.figures.images import (
-    draw_digits,
+    draw_classes_decoded,
     draw_interpolation,
     draw_manifold,
     draw_reconstructions,
@@ -18,11 +18,11 @@ from mnist_vae.figures.images import (
 
 def test_images_that_are_not_bytes_are_refused(ax: Any) -> None:
     with pytest.raises(ValueError, match="float64, must be uint8"):
-        draw_digits(ax, make_digits(10) / 255, "gray")
+        draw_classes_decoded(ax, make_digits(10) / 255, "0123456789", "gray")
 
 
 def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:
-    black = np.zeros((20, 28, 28), np.uint8)
+    black = np.zeros((20, 1, 28, 28), np.uint8)
     draw_reconstructions(ax, black, black, 200, "gray")
     row = np.asarray(ax.images[0].get_array())[5, :, 0]
     edges = np.flatnonzero(np.diff(np.concatenate([[255], row, [255]]).astype(int)))
@@ -37,14 +37,14 @@ def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:
 
 def test_an_interpolation_names_its_corners(ax: Any) -> None:
     images = make_digits(11, 11)
-    draw_interpolation(ax, images, [2, 4, 5, 6], "gray")
+    draw_interpolation(ax, images, ["2", "4", "5", "6"], "gray")
     # α₁ grows downwards and α₂ to the right: a=2 where both are 1, d=6 where both are 0.
     corners = {text.get_text(): tuple(np.round(text.get_position())) for text in ax.texts}
     assert corners == {"2": (1, 0), "4": (1, 1), "5": (0, 0), "6": (0, 1)}
     sheet = np.asarray(ax.images[0].get_array())[..., 0]
     assert sheet.shape == (11 * 28, 11 * 28)
-    assert np.allclose(sheet[:28, -28:], images[0, 10], atol=1)
-    assert np.allclose(sheet[-28:, :28], images[10, 0], atol=1)
+    assert np.allclose(sheet[:28, -28:], images[0, 10, 0], atol=1)
+    assert np.allclose(sheet[-28:, :28], images[10, 0, 0], atol=1)
 
 
 def test_the_latent_plane_has_its_coordinates_on_the_axes(ax: Any) -> None:

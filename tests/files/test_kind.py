@@ -21,9 +21,9 @@ from mnist_vae.files.views import VIEWS, ViewsFacts
 from mnist_vae.settings import Settings
 
 DECLARED: list[tuple[Kind[Any], Settings]] = [
-    (IMAGES, ImagesFacts(split="train")),
-    (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3)),
-    (VIEWS, ViewsFacts(model="vae", epochs=3, classes=(2, 4, 5, 6), start=200)),
+    (IMAGES, ImagesFacts(split="train", dataset="MNIST")),
+    (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3, dataset="MNIST")),
+    (VIEWS, ViewsFacts(model="vae", epochs=3, corners=(2, 4, 5, 6), start=200)),
     (MAPS, MapsFacts(model="vae", method="t-SNE", perplexity=30.0)),
 ]
 each_kind = pytest.mark.parametrize(("kind", "facts"), DECLARED, ids=[k.what for k, _ in DECLARED])
@@ -173,8 +173,8 @@ def test_readers_may_ask_for_more(tmp_path: Path) -> None:
         ),
         (
             VIEWS,
-            {"model": "vae", "epochs": 1, "classes": [2, 4, 5, 10], "start": 0},
-            "facts.classes[3]: found 10, must be from 0 to 9",
+            {"model": "vae", "epochs": 1, "corners": [2, 4, 5, 100], "start": 0},
+            "facts.corners[3]: found 100, must be from 0 to 99",
         ),
     ],
 )

@@ -14,7 +14,7 @@ from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.initialize import layers_of
 
 IMAGES = images_of("test")["images"][:50]
-PIXELS = torch.from_numpy(IMAGES)[:, None] / 255
+PIXELS = torch.from_numpy(IMAGES) / 255
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_classifying_does_not_depend_on_the_batch(
 def test_bytes_and_pixels_are_the_same_to_it(network: Classifier) -> None:
     of_bytes, of_pixels = classify(network, IMAGES), classify(network, IMAGES / np.float32(255))
     np.testing.assert_allclose(of_bytes.features, of_pixels.features, atol=1e-5)
-    np.testing.assert_array_equal(of_bytes.digits, of_pixels.digits)
+    np.testing.assert_array_equal(of_bytes.labels, of_pixels.labels)
 
 
 def test_no_images_have_no_digits(network: Classifier) -> None:

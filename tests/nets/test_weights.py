@@ -6,10 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from support.networks import fresh
+from support.project import DIGITS
 from torch import nn
 
 from mnist_vae.errors import InputError
@@ -22,14 +24,32 @@ from mnist_vae.nets.weights import ModelFacts
 
 VARIATIONAL = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.1, learning_rate_scale=0.3)
 PLAIN = ModelSettings(kind="ae", latent_dim=3, seed=5)
-CLASSIFIER = ClassifierFacts(test_accuracy=99.0, epochs=4, parameters=206_922)
+CLASSIFIER = ClassifierFacts(
+    dataset="MNIST",
+    image_size=28,
+    channels=1,
+    classes=DIGITS,
+    test_accuracy=99.0,
+    epochs=4,
+    parameters=206_922,
+)
 
 
 Change = Callable[[store.Arrays, dict[str, Any]], object]
 
 
 def facts(settings: ModelSettings) -> ModelFacts:
-    return ModelFacts(model="a", settings=settings, seed=0, epochs=7, device="CPU, float32")
+    return ModelFacts(
+        model="a",
+        settings=settings,
+        seed=0,
+        epochs=7,
+        dataset="MNIST",
+        image_size=28,
+        channels=1,
+        classes=DIGITS,
+        device="CPU, float32",
+    )
 
 
 def same_state(one: nn.Module, two: nn.Module) -> bool:
@@ -65,6 +85,7 @@ def test_the_classifier_comes_back(tmp_path: Path) -> None:
     classifier_weights.save(tmp_path / "c", network, CLASSIFIER)
     loaded, found = classifier_weights.load(tmp_path / "c")
     assert found == CLASSIFIER
+    assert loaded is not None
     assert not loaded.training
     assert same_state(loaded, network)
 
@@ -132,6 +153,6 @@ def test_arrays_that_are_no_weights(path: Path) -> None:
 )
 def test_another_networks_weights(tmp_path: Path, network: nn.Module, message: str) -> None:
     arrays = {key: value.numpy() for key, value in network.state_dict().items()}
-    store.write_arrays(tmp_path / "c", "classifier", arrays)
+    store.write_arrays(tmp_path / "c", "classifier", arrays, **msgspec.to_builtins(CLASSIFIER))
     with pytest.raises(InputError, match=f"weights do not fit the classifier: {message}"):
         classifier_weights.load(tmp_path / "c")

@@ -48,14 +48,15 @@ def test_it_writes_both_splits(
     runpy.run_path(str(STAGE))["main"]()
 
     assert capsys.readouterr().out == (
-        "data/mnist/train.safetensors: 6 images from local:.\n"
-        "data/mnist/test.safetensors: 4 images from local:.\n"
+        "data/train.safetensors: 6 images from local:.\n"
+        "data/test.safetensors: 4 images from local:.\n"
     )
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        path = Path(f"data/mnist/{split}.safetensors")
+        path = Path(f"data/{split}.safetensors")
         arrays, facts = IMAGES.read(path, split=split)
-        assert facts.split == split
-        assert idx(arrays["images"]) == FILES[f"{prefix}-images-idx3-ubyte"]
+        assert (facts.split, facts.dataset) == (split, "MNIST")
+        assert facts.classes == tuple("0123456789")
+        assert idx(arrays["images"][:, 0]) == FILES[f"{prefix}-images-idx3-ubyte"]
         assert idx(arrays["labels"]) == FILES[f"{prefix}-labels-idx1-ubyte"]
 
 

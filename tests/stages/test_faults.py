@@ -24,7 +24,7 @@ from mnist_vae.files import store
 
 WEIGHTS = f"models/{MODEL}.safetensors"
 LATENTS, VIEWS, MAPS = (f"data/{of}/{MODEL}.safetensors" for of in ("latents", "images", "maps"))
-TRAIN, TEST = "data/mnist/train.safetensors", "data/mnist/test.safetensors"
+TRAIN, TEST = "data/train.safetensors", "data/test.safetensors"
 CURVE = f"reports/curves/{MODEL}.csv"
 Change: TypeAlias = Callable[[Path], object]
 Fault: TypeAlias = Callable[[Disk], AbstractContextManager[None]]
@@ -178,7 +178,8 @@ def of_fewer_images(what: str) -> Change:
     [
         ("encode", WEIGHTS, without("weights", "settings"), "facts.settings: missing"),
         ("encode", WEIGHTS, without("weights", "decoder.1.bias"), "weights do not fit the model"),
-        ("embed", LATENTS, without("latents", "labels"), "lacks labels"),
+        ("draw", LATENTS, without("latents", "mean"), "lacks mean"),
+        ("draw", MAPS, without("maps", "labels"), "lacks labels"),
         ("evaluate", LATENTS, without("latents", "logvar"), "lacks logvar"),
         ("draw", VIEWS, without("images of a model", "start"), "facts.start: missing"),
         ("draw", MAPS, of_fewer_images("maps"), r"map is float32 \(299, 2\), must be"),

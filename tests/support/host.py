@@ -268,7 +268,8 @@ def run_all(host: Host, project: Path, logs: Path) -> dict[tuple[str, str], Reco
     source = logs / "source"
     source.mkdir()
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        for name, array in images_of(split).items():
+        arrays = images_of(split)
+        for name, array in (("images", arrays["images"][:, 0]), ("labels", arrays["labels"])):
             kind = f"{name}-idx{array.ndim}-ubyte"
             header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
             (source / f"{prefix}-{kind}").write_bytes(header + array.tobytes())

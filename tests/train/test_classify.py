@@ -38,7 +38,7 @@ def test_it_learns_digits_it_has_not_seen(monkeypatch: pytest.MonkeyPatch, half:
     assert [epoch.number for epoch in epochs] == list(range(1, 13))
     assert epochs[-1].means["loss"] < 0.15
     test = images_of("test")
-    assert (classify(network, test["images"]).digits == test["labels"]).mean() > 0.85
+    assert (classify(network, test["images"]).labels == test["labels"]).mean() > 0.85
 
 
 def test_a_seed_decides_the_training() -> None:

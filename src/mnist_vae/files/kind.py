@@ -97,7 +97,7 @@ def _fault(name: str, array: np.ndarray | None, form: str, sizes: dict[str, int]
     if not np.isfinite(array).all():
         return f"{name} holds a number that is not finite"
     if bound:
-        limit = int(bound) if bound.isdigit() else sizes[bound]
-        if array.max() >= limit:
+        limit = int(bound) if bound.isdigit() else sizes.get(bound)
+        if limit is not None and array.max() >= limit:
             return f"{name} holds {array.max()}, must be below {limit}"
     return ""

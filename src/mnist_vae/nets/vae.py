@@ -72,18 +72,17 @@ class VAE(nn.Module):
         self.logvar = nn.Linear(c, latent_dim) if variational else None
 
         self.hidden = nn.Sequential(nn.Linear(latent_dim, c), nn.ReLU())  # [B, 64]
-        up: list[nn.Module] = []
+        up: list[nn.Module] = [
+            nn.Unflatten(1, (c, 1, 1)),  # [B, 64, 1, 1]
+            nn.ConvTranspose2d(c, strided[-1], grid),  # [B, 32, 7, 7]
+        ]
         steps = pairwise((*reversed(strided), channels))
         for size, (inputs, outputs) in zip(reversed(larger), steps, strict=True):
             # To twice the size, or one less where that was odd: [B, 16, 14, 14], [B, 1, 28, 28].
             even = 1 - size % 2
             doubling = nn.ConvTranspose2d(inputs, outputs, 3, 2, padding=1, output_padding=even)
             up += [nn.ReLU(), doubling]
-        self.decoder = nn.Sequential(
-            nn.Unflatten(1, (c, 1, 1)),  # [B, 64, 1, 1]
-            nn.ConvTranspose2d(c, strided[-1], grid),  # [B, 32, 7, 7]
-            *up,
-        )
+        self.decoder = nn.Sequential(*up)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Posterior mean and log-variance, [B, D] each, of images [B, C, H, W] in [0, 1]."""
