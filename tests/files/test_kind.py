@@ -145,6 +145,19 @@ def test_letters_stand_for_the_same_size_everywhere(
     assert str(error.value).startswith(f"{path}: {message}")
 
 
+@pytest.mark.parametrize(("label", "fits"), [(2, True), (3, False)])
+def test_a_letter_may_be_a_bound(tmp_path: Path, label: int, fits: bool) -> None:
+    of_classes = Kind("classes", Facts, {"middles": "float32 K D", "labels": "uint8<K N"})
+    labels = np.array([0, label], np.uint8)
+    arrays: Arrays = {"middles": np.zeros((3, 2), np.float32), "labels": labels}
+    store.write_arrays(tmp_path / "file", "classes", arrays, model="vae")
+    if fits:
+        assert of_classes.read(tmp_path / "file")[0].keys() == arrays.keys()
+        return
+    with pytest.raises(InputError, match="labels holds 3, must be below 3"):
+        of_classes.read(tmp_path / "file")
+
+
 def test_readers_may_ask_for_more(tmp_path: Path) -> None:
     path = tmp_path / "file"
     PAIRS.write(path, FITTING, Facts(model="vae"))

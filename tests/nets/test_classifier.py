@@ -41,6 +41,18 @@ def test_it_is_three_convolutions_and_a_linear_layer(network: Classifier) -> Non
     assert sum(parameter.numel() for parameter in network.parameters()) == 206_922
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [8, 36, 64, 132])
+@pytest.mark.parametrize("classes", [2, 100])
+def test_it_takes_any_images_and_classes(size: int, channels: int, classes: int) -> None:
+    network = Classifier(classes, image_size=size, channels=channels)
+    images = np.random.default_rng(0).integers(0, 256, (3, channels, size, size), np.uint8)
+    features, labels = classify(network, images)
+    assert features.shape == (3, 128)
+    assert labels.max() < classes
+    assert network(torch.from_numpy(images) / 255).shape == (3, classes)
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_classifying_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, network: Classifier, batch: int

@@ -9,7 +9,7 @@ import torch
 from support.networks import draw, fresh, gradients, mix_precision
 from torch import Tensor, nn
 
-from mnist_vae.nets import fast
+from mnist_vae.nets import fast, pyramid
 from mnist_vae.nets.classifier import Classifier
 from mnist_vae.nets.vae import VAE
 
@@ -52,6 +52,27 @@ def test_a_form_computes_what_the_plain_layers_do(
     torch.testing.assert_close(gradients(output, other, images), gradients(plain, network, images))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", range(8, 257, 4))
+def test_all_sizes_and_channels(size: int, channels: int) -> None:
+    """A map of an odd size has no form of its own and keeps its plain layers."""
+    widths = (2, 3, 2, 3, 2, 3)[-len(pyramid.sizes(size)) :]
+    network = VAE(2, image_size=size, channels=channels, widths=widths)
+    fresh(network, "pytorch").double()
+    images, noise = draw(2, channels, size, size), draw(2, 2, seed=1)
+    plain = network(images, noise)
+    assert plain.logits.shape == images.shape
+    by_plain = gradients(plain, network)
+    odd = any(inner % 2 for inner in pyramid.sizes(size)[:-1])
+    for form in FORMS:
+        other = copy.deepcopy(network)
+        fast.for_cpu(other, image_size=size, dtype=form)
+        assert odd == any(isinstance(layer, CONVOLUTIONS) for layer in other.modules())
+        output = other(images, noise)
+        torch.testing.assert_close(output, plain)
+        torch.testing.assert_close(gradients(output, other), by_plain)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("count", [1, 5])
 def test_the_classifier_has_the_same_forms(count: int, form: torch.dtype) -> None:
@@ -68,9 +89,12 @@ def test_the_classifier_has_the_same_forms(count: int, form: torch.dtype) -> Non
 
 
 def test_bfloat16_takes_whole_rows_of_pixels() -> None:
-    network = quick(VAE(2), torch.bfloat16)
     ends = fast.ImageConv2d | fast.ImageConvTranspose2d
-    assert [layer.run for layer in network.modules() if isinstance(layer, ends)] == [14, 14]
+    for size, run in ((28, 14), (32, 16), (64, 16), (72, 12), (244, 2)):  # long ones in parts
+        network = VAE(2, image_size=size)
+        fast.for_cpu(network, image_size=size, dtype=torch.bfloat16)
+        runs = [layer.run for layer in network.modules() if isinstance(layer, ends)]
+        assert runs == [run, run]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 from support.networks import fresh
 from support.project import DIGITS
 from torch import nn
@@ -78,6 +79,31 @@ def test_a_model_comes_back(
     assert found == facts(settings)
     assert not loaded.training
     assert same_state(loaded, network)
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (36, 3), (64, 3)])
+def test_a_model_of_other_images_comes_back(tmp_path: Path, size: int, channels: int) -> None:
+    path, network = tmp_path / "a", fresh(build(PLAIN, image_size=size, channels=channels))
+    weights.save(path, network, replace(facts(PLAIN), image_size=size, channels=channels))
+    loaded, found = weights.load(path, "a")
+    assert (found.image_size, found.channels) == (loaded.image_size, loaded.channels)
+    assert (loaded.image_size, loaded.channels) == (size, channels)
+    assert same_state(loaded, network)
+
+
+def test_facts_of_no_network_are_refused(tmp_path: Path) -> None:
+    weights.save(tmp_path / "a", fresh(build(PLAIN)), replace(facts(PLAIN), image_size=30))
+    with pytest.raises(InputError, match="a: the model does not fit the images: image_size is 30"):
+        weights.load(tmp_path / "a", "a")
+    classifier_weights.save(tmp_path / "c", Classifier(), replace(CLASSIFIER, image_size=30))
+    with pytest.raises(InputError, match="c: facts: image_size is 30, must be a multiple of 4"):
+        classifier_weights.load(tmp_path / "c")
+
+
+def test_that_there_is_no_classifier_comes_back_too(tmp_path: Path) -> None:
+    none = ClassifierFacts(dataset="photos", image_size=64, channels=3)
+    classifier_weights.save(tmp_path / "c", None, none)
+    assert classifier_weights.load(tmp_path / "c") == (None, none)
 
 
 def test_the_classifier_comes_back(tmp_path: Path) -> None:

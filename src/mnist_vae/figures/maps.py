@@ -5,6 +5,7 @@ Arrays of the wrong shape raise ValueError.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from matplotlib.patheffects import withStroke
 from mnist_vae.figures.shapes import check_shape
 from mnist_vae.figures.style import BLUE, Classes, shorten
 
+MANY = 10_000  # points that are drawn as small as the settings say, or more
 LISTED = 20  # classes in a legend at most: more colours cannot be told apart
 
 
@@ -40,6 +42,8 @@ def draw_map(
         check_shape("labels", labels, len(points))
         colours = np.array([to_rgb(colour) for colour in classes.colours])[labels]
     x, y = points.T
+    # Fewer points are larger, else a few dozen would not be seen.
+    size = size * min(16.0, max(1.0, math.sqrt(MANY / len(points))))
     # Hard edges: smoothed ones only make the file several times as large.
     ax.scatter(x, y, size, colours, linewidths=0, antialiaseds=False, rasterized=True)
     show_square(ax, points)

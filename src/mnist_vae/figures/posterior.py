@@ -60,6 +60,8 @@ def draw_aggregate_plane(
     draw_map(ax, samples, labels, classes, size, LATENT_AXES)
     for sigma in (1, 2, 3):
         ax.add_patch(Circle((0, 0), sigma, fill=False, color=DARK, linewidth=1.5))
-    show_square(ax, np.concatenate([samples, [[-3, -3], [3, 3]]]))
+    span = np.ptp(np.concatenate([samples, [[-3, -3], [3, 3]]]), axis=0).max()
+    room = -3 - 0.07 * span  # for what stands below the circles
+    show_square(ax, np.concatenate([samples, [[-3, room], [3, 3]]]))
     below = -3 - 0.03 * shown_side(ax)
     halo_text(ax, (0, below), "prior at 1, 2, 3σ", fontsize=11, fontweight="normal")

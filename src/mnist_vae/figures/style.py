@@ -49,11 +49,11 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
     dpi: Dpi
     """Pixels per inch; every figure is 8 inches wide."""
     palette: tuple[str, ...]
-    """Colours of the first ten classes on maps."""
+    """Colours of the classes on maps; more are sought where there are more classes."""
     colormap: str
     """Matplotlib's name of the colours that images are drawn in."""
     point_size: Annotated[float, Meta(gt=0, le=100)]
-    """Area of a point on a map, in square points."""
+    """Area of a point on a map of 10,000, in square points; more where there are fewer."""
     last_epochs: Annotated[int, Meta(ge=2, le=10_000)]
     """Epochs in the second panel of the loss curve."""
 
