@@ -44,8 +44,8 @@ def draw_classes_decoded(ax: Axes, images: np.ndarray, names: Sequence[str], cma
     tiles = _in_rows(_rgba(images, cmap), min(TEN, len(images)))
     height = tiles.shape[2]
     rows, columns = _draw_sheet(ax, tiles, gap=2, below=0 if len(tiles) == 1 else height // 3)
-    shown = [shorten(name, 11) for name in names]
-    font: dict[str, Any] = {} if max(map(len, shown)) <= 2 else {"fontsize": 8.5}
+    shown = [shorten(name, 10) for name in names]
+    font: dict[str, Any] = {} if max(map(len, shown)) <= 2 else {"fontsize": 8}
     if len(tiles) == 1:
         ax.set_xticks(columns, shown, **font)
         return

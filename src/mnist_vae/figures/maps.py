@@ -59,8 +59,15 @@ def draw_map(
         for colour in classes.colours
     ]
     # Given as labels: handles whose own label begins with an underscore would be left out.
-    texts = [shorten(name, 16) for name in classes.names]
-    legend = ax.legend(dots, texts, title=classes.noun, handletextpad=0.2, frameon=False)
+    texts = [shorten(name, 12) for name in classes.names]
+    legend = ax.legend(
+        dots,
+        texts,
+        title=classes.noun,
+        fontsize=11 if classes.short else 9,
+        handletextpad=0.2,
+        frameon=False,
+    )
     legend.set_loc("center left")
     legend.set_bbox_to_anchor((1, 0.5))
 
@@ -72,19 +79,24 @@ def draw_names(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Classe
     present = np.unique(labels)
     middles = np.array([_middle(points[labels == label]) for label in present])
     # Where two classes share their middle, their names stand side by side.
-    places = _spread_names(middles, 0.05 * shown_side(ax), classes)
+    places = _spread_names(ax, middles, 0.05, classes)
     for label, place in zip(present, places, strict=True):
         _write_name(ax, place, classes, label)
 
 
 def draw_classes(ax: Axes, points: np.ndarray, classes: Classes) -> None:
-    """A point [K, 2] of its colour for each class on a map already drawn, its name beside it."""
+    """A point [K, 2] of its colour for each class on a map already drawn, its name beside it.
+
+    Without names where there are more classes than ``LISTED``.
+    """
     check_shape("class points", points, len(classes.names), 2)
-    places = _spread_names(points, 0.06 * shown_side(ax), classes, beside=True)
     x, y = points.T
     for size, colour in ((130, "white"), (90, "black")):  # a ring around each
         ax.scatter(x, y, size, c=colour, linewidths=0, zorder=4, rasterized=True)
     ax.scatter(x, y, 40, c=list(classes.colours), linewidths=0, zorder=4, rasterized=True)
+    if len(classes.names) > LISTED:
+        return
+    places = _spread_names(ax, points, 0.06, classes, beside=True)
     for label, (point, place) in enumerate(zip(points, places, strict=True)):
         (leader,) = ax.plot(*zip(point, place, strict=True), color="black", linewidth=1, zorder=3)
         leader.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
@@ -92,13 +104,16 @@ def draw_classes(ax: Axes, points: np.ndarray, classes: Classes) -> None:
 
 
 def _write_name(ax: Axes, place: np.ndarray, classes: Classes, label: int) -> None:
-    """The name of a class on a map, the smaller the longer names are and the more there are."""
+    """The name of a class on a map."""
+    size, longest = _font(classes)
+    halo_text(ax, place, shorten(classes.names[label], longest), fontsize=size)
+
+
+def _font(classes: Classes) -> tuple[int, int]:
+    """Size and letters of names: the smaller the longer names are, and the more there are."""
     if classes.short:
-        halo_text(ax, place, classes.names[label])
-    elif len(classes.names) <= LISTED:
-        halo_text(ax, place, shorten(classes.names[label], 16), fontsize=11)
-    else:
-        halo_text(ax, place, shorten(classes.names[label], 12), fontsize=8)
+        return 16, 2
+    return (11, 14) if len(classes.names) <= LISTED else (8, 10)
 
 
 def halo_text(ax: Axes, place: Sequence[float] | np.ndarray, text: str, **font: Any) -> None:
@@ -123,14 +138,22 @@ def shown_side(ax: Axes) -> float:
 
 
 def _spread_names(
-    points: np.ndarray, apart: float, classes: Classes, *, beside: bool = False
+    ax: Axes, points: np.ndarray, apart: float, classes: Classes, *, beside: bool = False
 ) -> np.ndarray:
-    """Places [N, 2] for the names of points [N, 2], so far apart that they can be read."""
+    """Places [N, 2] for the names of points [N, 2], so far apart that they can be read.
+
+    ``apart`` is the part of the side that is shown, for names of a single letter.
+    """
+    apart *= shown_side(ax)
     if classes.short:
         return _spread(points, apart, beside=beside)
-    # Words are wider than high: in units in which they are not, half as far apart is enough.
-    wide = np.array([0.4 * min(12, max(map(len, classes.names))), 1])
-    return _spread(points / wide, apart / 2, beside=beside) * wide
+    size, longest = _font(classes)
+    # Words are wider than high: they are pushed in units in which they are not, and stay inside.
+    letters = min(longest, max(map(len, classes.names)))
+    apart, wide = apart * size / 16, np.array([0.5 * letters, 1])
+    low, high = np.transpose([ax.get_xlim(), ax.get_ylim()]) / wide
+    inside = low + apart / 2, high - apart / 2
+    return _spread(points / wide, apart, beside=beside, inside=inside) * wide
 
 
 def _middle(points: np.ndarray) -> np.ndarray:
@@ -139,10 +162,17 @@ def _middle(points: np.ndarray) -> np.ndarray:
     return points[distance.argmin()]
 
 
-def _spread(points: np.ndarray, apart: float, *, beside: bool = False) -> np.ndarray:
+def _spread(
+    points: np.ndarray,
+    apart: float,
+    *,
+    beside: bool = False,
+    inside: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     """Places [N, 2] for the labels of points [N, 2], pushed until they are ``apart``.
 
-    With ``beside`` they keep that distance from the points too, and start on the outer side.
+    With ``beside`` they keep that distance from the points too, and start on the outer side. They
+    stay ``inside`` a lower left and an upper right corner, if these are given.
     """
     turn = 2 * np.pi * np.arange(len(points)) / len(points)
     outward = points - points.mean(0) + 1e-3 * apart * np.stack([np.cos(turn), np.sin(turn)], 1)
@@ -157,4 +187,6 @@ def _spread(points: np.ndarray, apart: float, *, beside: bool = False) -> np.nda
         if short.max() < 0.01 * apart:
             break
         places = places + 0.5 * (between * (short / (distance + 1e-9))[..., None]).sum(1)
+        if inside is not None:
+            places = np.clip(places, *inside)
     return places

@@ -91,9 +91,12 @@ def classes_of(settings: FigureSettings, facts: Facts) -> Classes | None:
 
 
 def shorten(name: str, longest: int) -> str:
-    """A name in at most so many letters."""
+    """A name in at most so many letters, of its beginning and its end: either may tell it apart."""
     name = " ".join(name.split())
-    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"
+    if len(name) <= longest:
+        return name
+    end = (longest - 1) // 2
+    return f"{name[: longest - 1 - end].rstrip()}…{name[len(name) - end :].lstrip()}"
 
 
 def titled_figure(facts: Facts, title: str, height: float, **grid: Any) -> tuple[Figure, Any]:
