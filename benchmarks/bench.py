@@ -122,7 +122,7 @@ def measure(project: Path, scale: Scale) -> dict[str, object]:
         row = f"notebook_recipe_{precision}"
         add(row, {"seconds": spread(seconds), "times_faster": faster})
 
-    test, _ = IMAGES.read(project / "data/mnist/test.safetensors", split="test")
+    test, _ = IMAGES.read(project / "data/test.safetensors", split="test")
     network = turns.trainings["vae16"][0].network
     fast.place(network, device, image_size=network.image_size)
     with watch.measuring("encode_10000_seconds"):

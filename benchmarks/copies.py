@@ -40,7 +40,7 @@ def shrink(project: Path, target: Path) -> None:
 
     copy(project, target, change)
     for split, count in zip(SPLITS, (400, 300), strict=True):
-        name = f"data/mnist/{split}.safetensors"
+        name = f"data/{split}.safetensors"
         arrays, facts = IMAGES.read(project / name, split=split)
         few = {key: array[:count] for key, array in arrays.items()}
         IMAGES.write(target / name, few, facts)
