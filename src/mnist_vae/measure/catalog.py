@@ -97,7 +97,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "distortion.psnr",
             "PSNR",
-            "−10 log₁₀ of the mean squared error per pixel, over all images at once.",
+            "−10 log₁₀ of the mean squared error per dimension, over all images at once.",
             unit="dB",
             better="higher",
         ),
@@ -127,7 +127,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
             "likelihood.variance",
             "Variance of the Gaussian",
             "Of the likelihood that the next three rows are under; a Bernoulli has none.",
-            unit="per pixel",
+            unit="per dimension",
         ),
         Metric(
             "likelihood.elbo",
