@@ -94,7 +94,7 @@ def _fault(name: str, array: np.ndarray | None, form: str, sizes: dict[str, int]
     if (array.dtype.name, array.shape) != (dtype, shape):
         must = f"{dtype} ({', '.join(map(str, shape))})"
         return f"{name} is {array.dtype} {array.shape}, must be {must}"
-    if not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         return f"{name} holds a number that is not finite"
     if bound:
         limit = int(bound) if bound.isdigit() else sizes.get(bound)
