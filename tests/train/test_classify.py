@@ -110,7 +110,7 @@ def test_settings(change: dict[str, Any]) -> None:
     ("change", "message"),
     [
         ({"epochs": 0}, "classifier.epochs: found 0, must be from 1 to 1000"),
-        ({"batch_size": 0}, "classifier.batch_size: found 0, must be from 1 to 60000"),
+        ({"batch_size": 0}, "classifier.batch_size: found 0, must be from 1 to 10000000"),
         ({"learning_rate": 0}, "classifier.learning_rate: found 0.0, must be above 0 to 1"),
     ],
 )

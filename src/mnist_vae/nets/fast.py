@@ -43,6 +43,8 @@ def for_cpu(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
     nets.vae stay as they are, and so do those of maps with an odd size. bfloat16 has forms of its
     own; any other type gets those of float32.
     """
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return
     half = dtype == torch.bfloat16
     run = _longest_run(image_size // 2) if half else 2
     grid = pyramid.sizes(image_size)[-1]
