@@ -1,6 +1,6 @@
 """Measure the project on a CUDA card: one table, a row at a time, kept as it grows.
 
-Usage: python benchmarks/gpu.py [--tiny] [--rows NAME ...] [--output PATH]. Needs data/mnist; where
+Usage: python benchmarks/gpu.py [--tiny] [--rows NAME ...] [--output PATH]. Needs data/; where
 it is missing it is made from MNIST_VAE_SOURCE. Needs neither DVC nor a network, and leaves out the
 t-SNE where openTSNE is missing. Writes reports/gpu.json after each row. --tiny tries all of it on a
 few images, on a CPU too, to see that it works: its numbers mean nothing.
@@ -62,9 +62,9 @@ class Card:
     def __init__(self, project: Path, tiny: bool) -> None:
         self.project, self.tiny = project, tiny
         self.device = devices.pick()
-        arrays, _ = IMAGES.read(project / "data/mnist/train.safetensors", split="train")
-        self.images = devices.to_device(arrays["images"], self.device)[:, None]
-        test, _ = IMAGES.read(project / "data/mnist/test.safetensors", split="test")
+        arrays, _ = IMAGES.read(project / "data/train.safetensors", split="train")
+        self.images = devices.to_device(arrays["images"], self.device)
+        test, _ = IMAGES.read(project / "data/test.safetensors", split="test")
         self.test_images = test["images"]
 
     def params(self, *wanted: tuple[str, Any]) -> tuple[Any, ...]:
@@ -155,7 +155,7 @@ def notebook_recipe(card: Card) -> dict[str, Any]:
 
 def test_error(card: Card, network: VAE) -> float:
     """Squared error per test image from the posterior means."""
-    pixels = torch.from_numpy(card.test_images).to(card.device)[:, None] / 255
+    pixels = torch.from_numpy(card.test_images).to(card.device) / 255
     with torch.inference_mode():
         decoded = network.decode(network.encode(pixels)[0])
     return float((decoded - pixels).square().sum((1, 2, 3)).mean())
@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="the file to write")
     options = parser.parse_args()
     output = options.output or (None if options.tiny else ROOT / "reports" / "gpu.json")
-    if not (ROOT / "data/mnist/train.safetensors").exists():
+    if not (ROOT / "data/train.safetensors").exists():
         python(ROOT, "stages/download.py")
     with tempfile.TemporaryDirectory() as folder:
         project = ROOT

@@ -38,7 +38,7 @@ class Images(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         """One image, float32 [1, 28, 28] in [0, 1]."""
-        return torch.from_numpy(self.images[index])[None].to(torch.float32).div(255)
+        return torch.from_numpy(self.images[index]).to(torch.float32).div(255)
 
 
 def main() -> None:

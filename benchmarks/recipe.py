@@ -34,7 +34,7 @@ def main() -> None:
     settings, recipe = read_params(("models.vae16", ModelSettings), ("recipes.notebook", Recipe))
     few = msgspec.structs.replace(recipe, epochs=3, precision=precision)
     arrays, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
-    images = devices.to_device(arrays["images"], device)[:, None]
+    images = devices.to_device(arrays["images"], device)
 
     epochs = autoencode.train(build(settings), settings, few, images, seed=0)
     ends = [time.perf_counter() for _ in epochs]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mnist_vae import parallel, process
 from mnist_vae.files import curves
-from mnist_vae.files.images import IMAGES
+from mnist_vae.files.split import read_split
 from mnist_vae.nets import devices, weights
 from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.settings import Seed, read_params
@@ -26,11 +26,11 @@ def main() -> None:
     settings, recipe, seed = read_params(
         (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
-    arrays, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
+    data = read_split("train")
+    vae = build(settings, image_size=data.image_size, channels=data.channels)
     device = devices.pick()
-    images = devices.to_device(arrays["images"], device)[:, None]
+    images = devices.to_device(data.images, device)
 
-    vae = build(settings)
     seed = settings.pick_seed(seed)
     with parallel.together(device):
         first = parallel.is_first()  # the one process that writes
@@ -52,6 +52,10 @@ def main() -> None:
         settings=settings,
         seed=seed,
         epochs=recipe.epochs,
+        dataset=data.dataset,
+        image_size=data.image_size,
+        channels=data.channels,
+        classes=data.classes,
         device=f"{devices.describe(device)}, {precision}",
     )
     weights.save(Path(f"models/{name}.safetensors"), vae, facts)

@@ -10,7 +10,7 @@ import torch
 from support.networks import draw, fresh, gradients, mix_precision
 from torch import Tensor, nn
 
-from mnist_vae.nets import fast
+from mnist_vae.nets import fast, pyramid
 from mnist_vae.nets.classifier import Classifier
 from mnist_vae.nets.vae import VAE
 
@@ -40,19 +40,14 @@ def quick(network: VAE, form: Form | None) -> VAE:
     [
         (28, 1, (16, 32, 64)),
         (28, 2, (3, 2, 1)),  # inner maps with as few channels as images
-        (4, 1, (2, 3, 4)),
-        (8, 3, (4, 6, 5)),
-        (12, 4, (5, 3, 4)),  # images with too many channels for forms of their own
+        (8, 3, (4, 5)),
+        (24, 4, (5, 3, 4)),  # images with too many channels for forms of their own
         (32, 2, (1, 1, 1)),
-        (64, 1, (2, 2, 2)),
+        (64, 1, (2, 2, 2, 2)),
     ],
 )
 def test_a_form_computes_what_the_plain_layers_do(
-    size: int,
-    channels: int,
-    widths: tuple[int, int, int],
-    count: int,
-    form: Form,
+    size: int, channels: int, widths: tuple[int, ...], count: int, form: Form
 ) -> None:
     network = VAE(5, image_size=size, channels=channels, widths=widths)
     fresh(network, "pytorch").double()
@@ -62,6 +57,27 @@ def test_a_form_computes_what_the_plain_layers_do(
     plain, output = network(images, noise), other(images, noise)
     torch.testing.assert_close(output, plain)
     torch.testing.assert_close(gradients(output, other, images), gradients(plain, network, images))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", range(8, 257, 4))
+def test_all_sizes_and_channels(size: int, channels: int) -> None:
+    """A map of an odd size has no form of its own and keeps its plain layers."""
+    widths = (2, 3, 2, 3, 2, 3)[-len(pyramid.sizes(size)) :]
+    network = VAE(2, image_size=size, channels=channels, widths=widths)
+    fresh(network, "pytorch").double()
+    images, noise = draw(2, channels, size, size), draw(2, 2, seed=1)
+    plain = network(images, noise)
+    assert plain.logits.shape == images.shape
+    by_plain = gradients(plain, network)
+    odd = any(inner % 2 for inner in pyramid.sizes(size)[:-1])
+    for dtype, device in FORMS:
+        other = copy.deepcopy(network)
+        fast.put_in(other, image_size=size, dtype=dtype, device=device)
+        assert odd == any(isinstance(layer, CONVOLUTIONS) for layer in other.modules())
+        output = other(images, noise)
+        torch.testing.assert_close(output, plain)
+        torch.testing.assert_close(gradients(output, other), by_plain)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -81,9 +97,12 @@ def test_the_classifier_has_the_same_forms(count: int, form: Form) -> None:
 
 
 def test_bfloat16_takes_whole_rows_of_pixels() -> None:
-    network = quick(VAE(2), FORMS[1])
     ends = fast.ImageConv2d | fast.ImageConvTranspose2d
-    assert [layer.run for layer in network.modules() if isinstance(layer, ends)] == [14, 14]
+    for size, run in ((28, 14), (32, 16), (64, 16), (72, 12), (244, 2)):  # long ones in parts
+        network = VAE(2, image_size=size)
+        fast.put_in(network, image_size=size, dtype=torch.bfloat16)
+        runs = [layer.run for layer in network.modules() if isinstance(layer, ends)]
+        assert runs == [run, run]
 
 
 @pytest.mark.parametrize("form", FORMS)

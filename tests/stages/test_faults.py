@@ -184,7 +184,8 @@ def of_fewer_images(what: str) -> Change:
     [
         ("encode", WEIGHTS, without("weights", "settings"), "facts.settings: missing"),
         ("encode", WEIGHTS, without("weights", "decoder.1.bias"), "weights do not fit the model"),
-        ("embed", LATENTS, without("latents", "labels"), "lacks labels"),
+        ("draw", LATENTS, without("latents", "mean"), "lacks mean"),
+        ("draw", MAPS, without("maps", "labels"), "lacks labels"),
         ("evaluate", LATENTS, without("latents", "logvar"), "lacks logvar"),
         ("draw", VIEWS, without("images of a model", "start"), "facts.start: missing"),
         ("draw", MAPS, of_fewer_images("maps"), r"map is float32 \(299, 2\), must be"),

@@ -69,10 +69,6 @@ BAD: dict[str, tuple[str, str, Callable[[Path], None], str]] = {
         *("encode", MODEL, widen_model),
         f"{WEIGHTS}: weights do not fit the model: ",
     ),
-    "pairs beyond the images": (
-        *("encode", MODEL, set_param("encode", "first_pair", to=201)),
-        "encode.first_pair: found 201, must be at most 200",
-    ),
 }
 
 

@@ -40,6 +40,9 @@ def data_deps(stage: str) -> list[str]:
 DIGITS = tuple("0123456789")
 
 
+DIGITS = tuple("0123456789")
+
+
 def images_of(split: str) -> dict[str, np.ndarray]:
     """400 real images for training or 300 for test, uint8 [N, 1, 28, 28], with their labels."""
     with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:

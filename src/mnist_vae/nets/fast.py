@@ -6,7 +6,7 @@ the same parameters; tests compare them with the plain layers in float64. Featur
 
 - Kernels that cover the whole map are matrix products in disguise.
 - Images have few channels, so several pixels of a row together make a product of useful size: two,
-  or the whole row in bfloat16, where products cost less than copies.
+  or the whole of a short row in bfloat16, where products cost less than copies.
 - The convolutions between are the library's own. In bfloat16 its transposed ones take four times as
   long as the others: there they are convolutions of stride 1, and gradients of kernels are
   products.
@@ -26,6 +26,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from mnist_vae.nets import pyramid
+
+LONGEST = 16  # pixels of half a row at a time: most of a longer run's matrix would be zeros
+
 
 def place(network: nn.Module, device: torch.device, *, image_size: int) -> None:
     """Move a network to a device to compute in float32, in the forms that are fastest there.
@@ -43,20 +47,26 @@ def put_in(
     """Put in the forms in which a device learns faster, for convolutions in ``dtype``.
 
     The network keeps its parameters and their names; convolutions of other shapes than those of
-    nets.vae stay as they are, and all of them do on MPS. bfloat16 has forms of its own; any other
-    type gets those of float32. The device is the network's own unless ``device`` says otherwise.
+    nets.vae stay as they are, and so do those of maps with an odd size, and all of them on MPS.
+    bfloat16 has forms of its own; any other type gets those of float32. The device is the network's
+    own unless ``device`` says otherwise.
     """
     device = device or next(network.parameters()).device
     if device.type not in ("cpu", "cuda"):
         return
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return
     half, products = dtype == torch.bfloat16, device.type == "cuda"
-    run = image_size // 2 if half else 2
-    grid = (image_size // 4, image_size // 4)
+    run = _longest_run(image_size // 2) if half else 2
+    grid = pyramid.sizes(image_size)[-1]
     for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        size = image_size  # of the map that the next strided convolution gets
         for i, layer in enumerate(layers):
             relu = i + 1 < len(layers) and isinstance(layers[i + 1], nn.ReLU)
             form: nn.Module
             covers, strided = _covers(layer, grid), _is_strided(layer)
+            if strided and isinstance(layer, nn.Conv2d):
+                strided, size = size % 2 == 0, (size + 1) // 2
             match layer:
                 case nn.Conv2d() if covers:
                     form = GridConv2d(layer, relu)
@@ -82,9 +92,14 @@ def is_placed(network: nn.Module) -> bool:
     return any(isinstance(module, _Form) for module in network.modules())
 
 
-def _covers(layer: nn.Module, grid: tuple[int, int]) -> bool:
+def _longest_run(width: int) -> int:
+    """The longest run of pixels, up to ``LONGEST``, of which so many make a row."""
+    return next(run for run in range(min(width, LONGEST), 0, -1) if width % run == 0)
+
+
+def _covers(layer: nn.Module, grid: int) -> bool:
     """Whether a convolution's kernel is as large as the map that strides leave."""
-    return _shape(layer) == (grid, (1, 1), (0, 0), (0, 0))
+    return _shape(layer) == ((grid, grid), (1, 1), (0, 0), (0, 0))
 
 
 def _is_strided(layer: nn.Module) -> bool:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mnist_vae import parallel, seeds
-from mnist_vae.nets import devices, fast, initialize, likelihood
+from mnist_vae.nets import devices, fast, initialize, likelihood, pyramid
 from mnist_vae.nets.model import ModelSettings
 from mnist_vae.nets.vae import VAE
 from mnist_vae.train import graph, loop, objective
@@ -95,13 +95,15 @@ def checkpoints_of(
 ) -> Checkpoints:
     """Checkpoints of a training in ``folder``, named by all that decides its result."""
     device = device or images.device
-    modules = (devices, fast, graph, initialize, likelihood, loop, objective, parallel, seeds)
+    nets = (devices, fast, initialize, likelihood, pyramid)
+    modules = (*nets, graph, loop, objective, parallel, seeds)
     classes = (Autoencode, Checkpoints, ModelSettings, Optimizer, Recipe, VAE)
     code = [Path(inspect.getfile(source)) for source in (*modules, *classes)]
     decides = {
         "settings": msgspec.to_builtins(settings),
         "recipe": msgspec.to_builtins(recipe),
         "seed": seed,
+        "shape": list(images.shape),
         "images": hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest(),
         "code": [hashlib.sha256(file.read_bytes()).hexdigest() for file in code],
         "torch": torch.__version__,

@@ -1,4 +1,4 @@
-"""Training of the digit classifier."""
+"""Training of the classifier."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ClassifierSettings(Settings, frozen=True, kw_only=True):
 
     epochs: Annotated[int, Meta(ge=1, le=1000)]
     """Passes over the training images."""
-    batch_size: Annotated[int, Meta(ge=1, le=60_000)]
+    batch_size: Annotated[int, Meta(ge=1, le=10_000_000)]
     """Images a step; the last batch of an epoch holds what is left."""
     learning_rate: Annotated[float, Meta(gt=0, le=1)]
     """The learning rate at the peak of a triangular schedule."""
@@ -48,11 +48,11 @@ class ClassifierSettings(Settings, frozen=True, kw_only=True):
 
 @dataclasses.dataclass
 class Classify:
-    """A ``loop.Task``: to name the digit."""
+    """A ``loop.Task``: to name the class."""
 
     network: Classifier
     examples: tuple[Tensor, Tensor]
-    """Images uint8 [N, 1, H, W] and labels [N]."""
+    """Images uint8 [N, C, H, W] and labels [N]."""
     remedy = "lower classifier.learning_rate"
 
     @property
@@ -72,7 +72,7 @@ class Classify:
     def losses(self, *batch: Tensor) -> tuple[Tensor]:
         """The cross-entropy in nats.
 
-        A batch is moved as a whole and round the edge, so that no digit is learned by its place.
+        A batch is moved as a whole and round the edge, so that no class is learned by its place.
         """
         images, labels, shifts = batch
         for dim, shift in ((2, shifts[0, 0]), (3, shifts[0, 1])):
@@ -87,7 +87,7 @@ def train(
 ) -> Iterator[loop.Epoch]:
     """Initialize and train the classifier in place; see ``loop.train``.
 
-    ``images`` are uint8 [N, 1, H, W] and ``labels`` [N], both on the device to train on. An epoch's
+    ``images`` are uint8 [N, C, H, W] and ``labels`` [N], both on the device to train on. An epoch's
     means have the cross-entropy in nats as their ``loss``.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize classifier"))
