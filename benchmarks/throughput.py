@@ -24,6 +24,7 @@ from machine import Watch
 
 from mnist_vae.files import trials
 from mnist_vae.study.run import SCHEDULER, WORKERS
+from mnist_vae.study.trial import FILES
 
 
 @contextlib.contextmanager
@@ -39,10 +40,11 @@ def project_of(seeds: int, tiny: bool) -> Iterator[Path]:
         target = Path(folder)
         copy(ROOT, target, change)
         (target / "data").mkdir()
-        (target / "data/classifier.safetensors").symlink_to(ROOT / "data/classifier.safetensors")
         if tiny:
             shrink(ROOT, Path(small))
-        (target / "data/mnist").symlink_to((Path(small) if tiny else ROOT) / "data/mnist")
+        for name in FILES:
+            tried = tiny and name != "classifier.safetensors"
+            (target / "data" / name).symlink_to((Path(small) if tried else ROOT) / "data" / name)
         yield target
 
 

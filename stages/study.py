@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mnist_vae import process
 from mnist_vae.files import trials
+from mnist_vae.files.split import read_split
 from mnist_vae.settings import read_params
 from mnist_vae.study import grid
 from mnist_vae.study.metrics import MeasureSettings
@@ -23,16 +24,12 @@ def main() -> None:
         (f"recipes.${{study.grids.{name}.recipe}}", Recipe),
         ("study.measure", MeasureSettings),
     )
-    study = Study.of(
-        recipe,
-        measures,
-        train=Path("data/mnist/train.safetensors"),
-        test=Path("data/mnist/test.safetensors"),
-        classifier=Path("data/classifier.safetensors"),
-        folder=Path("data/study"),
-    )
+    images = read_split("train")
+    study = Study.of(recipe, measures, data=Path("data"), folder=Path("data/study"))
     results = run_all(grid.trials(wanted), study, name)
-    trials.write(Path(f"reports/study/{name}/trainings.csv"), [result.row for result in results])
+    of_all: dict[str, float | str] = {"dataset": images.dataset, "recipe": wanted.recipe}
+    rows = [of_all | result.row for result in results]
+    trials.write(Path(f"reports/study/{name}/trainings.csv"), rows)
 
 
 if __name__ == "__main__":

@@ -24,8 +24,8 @@ def main() -> None:
 
     for stem, data in drawn.items():
         store.write_bytes(folder / f"figures/{stem}.png", data)
-    trials.write_rows(folder / "summary.csv", SUMMARY, summary)
-    trials.write_rows(folder / "comparisons.csv", COMPARISONS, compared)
+    store.write_table(folder / "summary.csv", SUMMARY, summary)
+    store.write_table(folder / "comparisons.csv", COMPARISONS, compared)
     store.write_json(folder / "answer.json", {"sentences": sentences})
 
 

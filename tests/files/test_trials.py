@@ -15,9 +15,11 @@ from mnist_vae.errors import InputError
 from mnist_vae.files import trials
 
 Row: TypeAlias = dict[str, float | str]
-AE: Row = {"model": "ae", "kind": "ae", "latent_dim": 2, "seed": 0, "squared_error": 29.5}
+ON: Row = {"dataset": "MNIST", "recipe": "fast", "likelihood": "fixed", "latent_dim": 2, "seed": 0}
+AE: Row = ON | {"model": "ae", "kind": "ae", "squared_error": 29.5}
 VAE: Row = {
-    **{"model": "vae", "kind": "vae", "latent_dim": 2, "kl_weight": 0.1, "seed": 0},
+    **ON,
+    **{"model": "vae", "kind": "vae", "kl_weight": 0.1},
     **{"squared_error": 29.25, "kl": 25.0},
 }
 
@@ -26,9 +28,9 @@ def test_what_does_not_apply_is_empty_there_and_nan_here(tmp_path: Path) -> None
     path = tmp_path / "a/trainings.csv"
     trials.write(path, [AE, VAE])
     assert path.read_text() == (
-        "model,kind,latent_dim,kl_weight,seed,squared_error,kl\n"
-        "ae,ae,2,,0,29.5,\n"
-        "vae,vae,2,0.1,0,29.25,25.0\n"
+        "dataset,recipe,model,kind,likelihood,latent_dim,kl_weight,seed,squared_error,kl\n"
+        "MNIST,fast,ae,ae,fixed,2,,0,29.5,\n"
+        "MNIST,fast,vae,vae,fixed,2,0.1,0,29.25,25.0\n"
     )
     table = trials.read(path)
     assert table["model"].tolist() == ["ae", "vae"]
@@ -36,17 +38,13 @@ def test_what_does_not_apply_is_empty_there_and_nan_here(tmp_path: Path) -> None
     np.testing.assert_array_equal(table["kl"], [math.nan, 25.0])
 
 
-def test_a_table_may_have_no_rows(tmp_path: Path) -> None:
-    trials.write_rows(tmp_path / "a.csv", ["a", "b"], [])
-    assert (tmp_path / "a.csv").read_text() == "a,b\n"
-
-
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_come_back_bit_for_bit(number: float) -> None:
     assert trials._column("kl", [repr(number)]).tolist() == [number]
 
 
-HEAD = "model,kind,latent_dim,kl_weight,seed,kl\n"
+HEAD = "dataset,recipe,model,kind,likelihood,latent_dim,kl_weight,seed,kl\n"
+CELLS = "MNIST,fast,ae,ae,fixed"
 
 
 @pytest.mark.parametrize(
@@ -55,12 +53,12 @@ HEAD = "model,kind,latent_dim,kl_weight,seed,kl\n"
         b"",
         HEAD.encode(),
         b"model,kind,latent_dim,seed\nae,ae,2,0\n",
-        f"{HEAD}ae,ae,2,,0,1.0".encode(),  # cut short
-        f"{HEAD}ae,ae,two,,0,1.0\n".encode(),
-        f"{HEAD}ae,ae,2,,0,nan\n".encode(),
-        f"{HEAD}ae,ae,2,,0,1e999\n".encode(),
-        f"{HEAD}ae,ae,2\n".encode(),
-        f"{HEAD}ae,ae,2,,0,1.0,2.0\n".encode(),
+        f"{HEAD}{CELLS},2,,0,1.0".encode(),  # cut short
+        f"{HEAD}{CELLS},two,,0,1.0\n".encode(),
+        f"{HEAD}{CELLS},2,,0,nan\n".encode(),
+        f"{HEAD}{CELLS},2,,0,1e999\n".encode(),
+        f"{HEAD}{CELLS},2\n".encode(),
+        f"{HEAD}{CELLS},2,,0,1.0,2.0\n".encode(),
         b"\xff\xfe",
     ],
 )

@@ -40,7 +40,7 @@ OF_OTHERS: dict[Measure, Arguments] = {
     maps.map_quality: {"latents": POINTS, "points": POINTS[:, :2], "k": 4},
     samples.frechet_distance: {"features": POINTS, "others": POINTS[:5]},
     samples.frechet_floor: {"features": POINTS},
-    samples.digit_entropy: {"predicted": CLASSES},
+    samples.class_entropy: {"predicted": CLASSES, "classes": 10},
     audit.audit_gaussian: {
         "kl_weight": 1.0,
         "variance": 0.5,
@@ -66,7 +66,7 @@ OUT_OF_RANGE: dict[Measure, dict[str, list[Any]]] = {
     separability.silhouette: {"labels": [CLASSES[:8], np.zeros(9, int)]},
     maps.map_quality: {"points": [POINTS[:8]], "k": [0, 5]},
     samples.frechet_distance: {"features": [POINTS[:1]], "others": [POINTS[:, :2], POINTS[:1]]},
-    samples.digit_entropy: {"predicted": [np.array([0, 10]), np.array([-1])]},
+    samples.class_entropy: {"predicted": [np.array([0, 10]), np.array([-1])]},
     accuracy.accuracy: {"labels": [CLASSES[:8]]},
     audit.audit_gaussian: {
         "kl_weight": [-1, np.nan],

@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 from numpy.random import Generator
 
-from mnist_vae.measure.samples import digit_entropy, frechet_distance, frechet_floor
+from mnist_vae.measure.samples import class_entropy, frechet_distance, frechet_floor
 
 
 def with_moments(mean: np.ndarray, covariance: np.ndarray, n: int, rng: Generator) -> np.ndarray:
@@ -76,9 +76,9 @@ def test_frechet_floor_compares_even_with_odd_rows(rng: Generator) -> None:
         (np.array([0, 0, 0, 9]), -0.75 * math.log(0.75) - 0.25 * math.log(0.25)),
     ],
 )
-def test_digit_entropy(predicted: np.ndarray, entropy: float) -> None:
-    assert digit_entropy(predicted) == pytest.approx(entropy)
-    assert math.copysign(1, digit_entropy(predicted)) == 1
+def test_class_entropy(predicted: np.ndarray, entropy: float) -> None:
+    assert class_entropy(predicted, 10) == pytest.approx(entropy)
+    assert math.copysign(1, class_entropy(predicted, 10)) == 1
 
 
 def test_two_rows_are_enough_for_a_distance() -> None:

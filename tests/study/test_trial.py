@@ -47,9 +47,7 @@ def study(data: Path, tmp_path: Path) -> Study:
     return Study.of(
         SHORT,
         MEASURES,
-        train=data / "mnist/train.safetensors",
-        test=data / "mnist/test.safetensors",
-        classifier=data / "classifier.safetensors",
+        data=data,
         folder=tmp_path,
     )
 
@@ -71,7 +69,7 @@ def test_a_result_is_found_again(study: Study) -> None:
     first, second = run(VAE, study), run(VAE, study)
     assert (first.found, second.found) == (False, True)
     assert first.row == second.row
-    assert list(first.row)[:5] == ["model", "kind", "latent_dim", "kl_weight", "seed"]
+    assert list(first.row)[:5] == ["model", "kind", "likelihood", "latent_dim", "kl_weight"]
     (path,) = study.folder.glob("*.json")
     assert path.name.startswith("vae-4d-seed0.")
     assert 0 < first.numbers["squared_error"] < 110  # the mean image alone gives 53 to 110
@@ -121,24 +119,19 @@ def test_what_decides_a_result_decides_its_name(study: Study) -> None:
         key(VAE._replace(settings=PLAIN)),
         key(study=change(study, recipe=msgspec.structs.replace(SHORT, learning_rate=0.02))),
         key(study=change(study, measures=msgspec.structs.replace(MEASURES, samples=51))),
-        key(study=change(study, digests={**study.digests, str(study.test): "0"})),
+        key(study=change(study, digests={**study.digests, "test.safetensors": "0"})),
         key(study=change(study, digests={**study.digests, code: "0"})),
     ]
     assert len({key(), *others}) == 1 + len(others)
     assert key(VAE._replace(model="other name")) == key()
-    moved = {str(study.train): "elsewhere/train", str(study.test): "elsewhere/x"}
-    digests = {moved.get(name, name): digest for name, digest in study.digests.items()}
-    elsewhere = change(
-        study, train=Path("elsewhere/train"), test=Path("elsewhere/x"), digests=digests
-    )
-    assert key(study=elsewhere) == key()
+    assert key(study=change(study, data=Path("elsewhere"))) == key()
 
 
 def test_other_code_and_other_data_are_refused(study: Study) -> None:
     code = {**study.digests, "mnist_vae.nets.vae": "0"}
     with pytest.raises(InputError, match=r"mnist_vae\.nets\.vae: a worker has other code"):
         run(VAE, change(study, digests=code))
-    data = {**study.digests, str(study.train): "0"}
+    data = {**study.digests, "train.safetensors": "0"}
     with pytest.raises(InputError, match=r"train\.safetensors: is not the file"):
         run(VAE, change(study, digests=data))
     assert not list(study.folder.glob("*.json"))
@@ -162,9 +155,11 @@ def test_a_long_training_goes_on_after_a_kill(
         with pytest.raises(KeyboardInterrupt):
             run(VAE, long)
     assert not list(study.folder.glob("*.json"))
-    assert len(list((study.folder / VAE.name).glob("*.safetensors"))) == 2
+    assert len(list((study.folder / "checkpoints").glob("*.safetensors"))) == 2
+    run(VAE, study)  # a short one of the same name leaves them alone
+    assert len(list((study.folder / "checkpoints").glob("*.safetensors"))) == 2
     assert run(VAE, long).numbers == reference.numbers
-    assert not (study.folder / VAE.name).exists()
+    assert not list((study.folder / "checkpoints").iterdir())
 
 
 def stopped(after: int) -> Any:

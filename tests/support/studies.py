@@ -17,7 +17,7 @@ import torch
 from mnist_vae.files.store import Arrays
 from mnist_vae.nets import classifier_weights
 from mnist_vae.nets.classifier import Classifier
-from support.project import edit, environment, smallest, write_images
+from support.project import DIGITS, edit, environment, smallest, write_images
 
 TABLE = "reports/study/main/trainings.csv"
 TRIALS = 12
@@ -37,7 +37,9 @@ def write_data(project: Path) -> None:
     """The files that a study reads: small images, and a classifier that has learned nothing."""
     write_images(project)
     torch.manual_seed(0)
-    facts = classifier_weights.ClassifierFacts(test_accuracy=10.0, epochs=1, parameters=1)
+    facts = classifier_weights.ClassifierFacts(
+        dataset="MNIST", image_size=28, channels=1, classes=DIGITS
+    )
     classifier_weights.save(project / "data/classifier.safetensors", Classifier(), facts)
 
 
@@ -128,8 +130,11 @@ def table_of(errors: Mapping[tuple[str, int], Sequence[float]]) -> Arrays:
     ]
     model, dims, seed, error = zip(*rows, strict=True)
     return {
+        "dataset": np.full(len(model), "MNIST"),
+        "recipe": np.full(len(model), "fast"),
         "model": np.array(model),
         "kind": np.array([name[:2] if name.startswith("ae") else "vae" for name in model]),
+        "likelihood": np.full(len(model), "fixed"),
         "latent_dim": np.array(dims),
         "kl_weight": np.array([np.nan if name.startswith("ae") else 1.0 for name in model]),
         "seed": np.array(seed),

@@ -34,7 +34,7 @@ def run(
     settings: ModelSettings = VARIATIONAL,
 ) -> tuple[VAE, list[Epoch]]:
     """Train, or go on; up to ``stop`` epochs, as if killed then."""
-    kept = checkpoints_of("m", settings, recipe, images, 0, folder)
+    kept = checkpoints_of("m", settings, recipe, images, 0, folder=folder)
     return train(images, settings, recipe, checkpoints=kept, stop=stop)
 
 
@@ -169,7 +169,7 @@ def test_clear_removes_this_models_and_no_others(tmp_path: Path) -> None:
     mine.clear()
     assert [path.name.split(".")[0] for path in tmp_path.iterdir()] == ["vae2"]
     other.clear()
-    assert not tmp_path.exists()
+    assert list(tmp_path.iterdir()) == []  # others may be about to write there
 
 
 def test_a_checkpoint_under_anothers_name_is_left_out(tmp_path: Path) -> None:

@@ -13,28 +13,17 @@ import numpy as np
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
 
-TEXT = ("model", "kind")
+TEXT = ("dataset", "recipe", "model", "kind", "likelihood")
 WHOLE = ("latent_dim", "seed")
-LEADING = ("model", "kind", "latent_dim", "kl_weight", "seed")
-"""What tells the trainings apart; all other columns are numbers that were measured."""
+LEADING = (*TEXT, "latent_dim", "kl_weight", "seed")
+"""What was trained on what and how; all other columns are numbers that were measured."""
 
 
 def write(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
     """Publish rows, each with the columns that apply to it, as the fullest row orders them."""
     fullest_first = sorted(rows, key=len, reverse=True)
     columns = dict.fromkeys([*LEADING, *(name for row in fullest_first for name in row)])
-    write_rows(path, list(columns), rows)
-
-
-def write_rows(
-    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, float | str]]
-) -> None:
-    """Publish rows with these columns, or the columns alone; what a row lacks stays empty."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    store.write_bytes(path, text.getvalue().encode())
+    store.write_table(path, list(columns), rows)
 
 
 def read(path: Path) -> dict[str, np.ndarray]:

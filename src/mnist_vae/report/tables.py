@@ -122,8 +122,12 @@ def _with_own_calibration(metrics: Metrics) -> Metrics:
     return {**metrics, "likelihood": {"calibrated": likelihood, **likelihood}}
 
 
+CURVES = ("model", "epoch", "loss")
+"""The columns of ``long_table``."""
+
+
 def long_table(curves: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, float | str]]:
-    """The loss curves of all models as rows of model, epoch and loss, for one chart of them all."""
+    """The loss curves of all models as rows of ``CURVES``, for one chart of them all."""
     return [
         {"model": name, "epoch": int(epoch), "loss": float(loss)}
         for name, curve in curves.items()

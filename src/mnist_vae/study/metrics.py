@@ -56,16 +56,17 @@ class Subject(NamedTuple):
     """A trained model, and what it made of the images."""
 
     model: Trained
-    classifier: Classifier
+    classifier: Classifier | None
+    """None where images have no labels."""
     images: np.ndarray
-    """Test images, uint8 [N, H, W]."""
-    labels: np.ndarray
+    """Test images, uint8 [N, C, H, W]."""
+    labels: np.ndarray | None
     """[N]"""
     posterior: Posterior
     """Of the test images."""
     fit: Posterior
     """Of the training images to learn from."""
-    fit_labels: np.ndarray
+    fit_labels: np.ndarray | None
     settings: MeasureSettings
     seed: int
 
@@ -86,24 +87,24 @@ class Subject(NamedTuple):
 
 def measure(
     model: Trained,
-    classifier: Classifier,
+    classifier: Classifier | None,
     test: Arrays,
     fit: Arrays,
     settings: MeasureSettings,
     seed: int,
 ) -> Numbers:
-    """All numbers of a model, by name; what its kind lacks is absent.
+    """All numbers of a model, by name; what its kind lacks, or images without labels, is absent.
 
-    ``test`` and ``fit`` are ``images`` uint8 [N, H, W] and their ``labels`` [N].
+    ``test`` and ``fit`` are ``images`` uint8 [N, C, H, W] and their ``labels`` [N], if any.
     """
     subject = Subject(
         model,
         classifier,
         test["images"],
-        test["labels"],
+        test.get("labels"),
         encode(model.network, test["images"]),
         encode(model.network, fit["images"]),
-        fit["labels"],
+        fit.get("labels"),
         settings,
         seed,
     )
@@ -161,13 +162,17 @@ def _likelihood(subject: Subject) -> Numbers:
 
 
 def _latents(subject: Subject) -> Numbers:
-    """Percentage of test images whose digit a probe and a vote of neighbours read."""
+    """Percentage of test images whose class a probe and a vote of neighbours read."""
+    if subject.labels is None or subject.fit_labels is None:
+        return {}
     arrays = subject.fit.mean, subject.fit_labels, subject.posterior.mean, subject.labels
     return {"probe_accuracy": probe_accuracy(*arrays), "knn_accuracy": knn_accuracy(*arrays)}
 
 
 def _samples(subject: Subject) -> Numbers:
     """Fréchet distance of decoded samples to test images, a number for each prior."""
+    if subject.classifier is None:
+        return {}
     count = min(subject.settings.samples, len(subject.images))
     real = classify(subject.classifier, spread_evenly({"": subject.images}, count)[""]).features
     numbers = {}

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from threadpoolctl import threadpool_limits
 from mnist_vae import process
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
-from mnist_vae.files.images import IMAGES
+from mnist_vae.files.split import Split, read_split
 from mnist_vae.files.store import Arrays
 from mnist_vae.measure.evaluate import Trained
 from mnist_vae.nets import classifier_weights, devices, fast
@@ -41,6 +41,7 @@ from mnist_vae.study.metrics import MeasureSettings, Numbers, measure, spread_ev
 from mnist_vae.train import autoencode, loop
 from mnist_vae.train.recipe import Recipe
 
+FILES = ("train.safetensors", "test.safetensors", "classifier.safetensors")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn")
 
 
@@ -49,13 +50,12 @@ class Study(NamedTuple):
 
     recipe: Recipe
     measures: MeasureSettings
-    train: Path
-    test: Path
-    classifier: Path
+    data: Path
+    """The folder of the three ``FILES``."""
     folder: Path
     """Where results are kept."""
     digests: Mapping[str, str]
-    """SHA-256 of the three files, by path, and of the code, by module."""
+    """SHA-256 of the files, by name, and of the code, by module."""
 
     @classmethod
     def of(
@@ -63,9 +63,7 @@ class Study(NamedTuple):
         recipe: Recipe,
         measures: MeasureSettings,
         *,
-        train: Path,
-        test: Path,
-        classifier: Path,
+        data: Path,
         folder: Path,
     ) -> Study:
         """With the digests of the files as they are, and of the code that is imported.
@@ -73,11 +71,10 @@ class Study(NamedTuple):
         Paths are made absolute: workers may run in another folder. Raises InputError for a file
         that is not there.
         """
-        train, test, classifier = (path.absolute() for path in (train, test, classifier))
         modules = sorted(name for name in sys.modules if name.startswith("mnist_vae."))
-        digests = {str(path): _digest(path) for path in (train, test, classifier)}
+        digests = {name: _digest(data / name) for name in FILES}
         digests |= {name: _code_digest(name) for name in modules}
-        return cls(recipe, measures, train, test, classifier, folder.absolute(), digests)
+        return cls(recipe, measures, data.absolute(), folder.absolute(), digests)
 
 
 class Result(NamedTuple):
@@ -95,8 +92,8 @@ class Result(NamedTuple):
         """Its row in the table of the study, which no clock and no machine's name is in."""
         _, settings, seed = self.trial
         weight = {} if settings.kl_weight is None else {"kl_weight": settings.kl_weight}
-        names = {"model": self.trial.model, "kind": settings.kind}
-        return {**names, "latent_dim": settings.latent_dim, **weight, "seed": seed, **self.numbers}
+        row = {"model": self.trial.model, "kind": settings.kind, "likelihood": settings.likelihood}
+        return {**row, "latent_dim": settings.latent_dim, **weight, "seed": seed, **self.numbers}
 
 
 def run(trial: Trial, study: Study) -> Result:
@@ -124,27 +121,34 @@ def run(trial: Trial, study: Study) -> Result:
 
 def _train(trial: Trial, study: Study, device: torch.device) -> Trained:
     """The trained network, in the plain layers that later stages load, and its loss curve."""
-    arrays = _images(study.train, study.digests[str(study.train)], "train")
-    images = devices.to_device(arrays["images"], device)[:, None]
+    split = _split(study.data, "train", study.digests["train.safetensors"])
+    images = devices.to_device(split.images, device)
     checkpoints = autoencode.checkpoints_of(
-        trial.name, trial.settings, study.recipe, images, trial.seed, study.folder / trial.name
+        trial.name,
+        trial.settings,
+        study.recipe,
+        images,
+        trial.seed,
+        folder=study.folder / "checkpoints",
     )
     path = study.folder / "weights" / f"{checkpoints.key}.safetensors"
-    network = build(trial.settings)
+    sizes = {"image_size": split.image_size, "channels": split.channels}
+    network = build(trial.settings, **sizes)
     try:
         kept, facts = store.read_arrays(path, "weights of a trial")
         fill(network, kept, str(path))
         curve = facts["curve"]
     except InputError:
         process.tune_for_training()
-        learner = build(trial.settings)
+        long = study.recipe.epochs > FEW_EPOCHS
+        learner = build(trial.settings, **sizes)
         epochs = autoencode.train(
             learner,
             trial.settings,
             study.recipe,
             images,
             seed=trial.seed,
-            checkpoints=checkpoints if study.recipe.epochs > FEW_EPOCHS else None,
+            checkpoints=checkpoints if long else None,
         )
         try:
             means = [{"epoch": epoch.number, **epoch.means} for epoch in epochs]
@@ -155,7 +159,8 @@ def _train(trial: Trial, study: Study, device: torch.device) -> Trained:
         curve = {name: [each[name] for each in means] for name in means[0]}
         store.write_arrays(path, "weights of a trial", arrays_of(learner), curve=curve)
         fill(network, arrays_of(learner), trial.name)
-        checkpoints.clear()
+        if long:
+            checkpoints.clear()
     columns = {name: np.array(values, np.float64) for name, values in curve.items()}
     return Trained(network, trial.settings, columns)
 
@@ -165,25 +170,30 @@ FEW_EPOCHS = 20
 
 
 def _measure(trained: Trained, trial: Trial, study: Study, device: torch.device) -> Numbers:
-    fit = spread_evenly(
-        _images(study.train, study.digests[str(study.train)], "train"), study.measures.fit_images
+    train, test = (
+        _split(study.data, split, study.digests[f"{split}.safetensors"])
+        for split in ("train", "test")
     )
-    test = _images(study.test, study.digests[str(study.test)], "test")
-    classifier = _classifier(study.classifier, study.digests[str(study.classifier)])
+    fit = spread_evenly(_arrays(train), study.measures.fit_images)
+    classifier = _classifier(study.data, study.digests["classifier.safetensors"])
     fast.place(trained.network, device, image_size=trained.network.image_size)
-    return measure(trained, classifier, test, fit, study.measures, trial.seed)
+    return measure(trained, classifier, _arrays(test), fit, study.measures, trial.seed)
+
+
+def _arrays(split: Split) -> Arrays:
+    """The images, with their labels if they have some."""
+    labels = {} if split.labels is None else {"labels": split.labels}
+    return {"images": split.images, **labels}
 
 
 def _key(trial: Trial, study: Study, device: torch.device) -> str:
     """A short digest of all that decides a result; paths and names do not."""
-    data = [str(path) for path in (study.train, study.test, study.classifier)]
     decides = {
         "settings": msgspec.to_builtins(trial.settings),
         "seed": trial.seed,
         "recipe": msgspec.to_builtins(study.recipe),
         "measures": msgspec.to_builtins(study.measures),
-        "data": [study.digests[path] for path in data],
-        "code": {name: digest for name, digest in study.digests.items() if name not in data},
+        "data and code": dict(study.digests),
         "packages": {package: version(package) for package in PACKAGES},
         "device": devices.describe(device),
         "precision": str(loop.pick_dtype(study.recipe, device)),
@@ -209,16 +219,18 @@ def _device() -> torch.device:
 
 
 @functools.cache
-def _images(path: Path, digest: str, split: str) -> Arrays:
-    _check_file(path, digest)
-    return IMAGES.read(path, split=split)[0]
+def _split(data: Path, name: Literal["train", "test"], digest: str) -> Split:
+    _check_file(data / f"{name}.safetensors", digest)
+    return read_split(name, folder=data)
 
 
 @functools.cache
-def _classifier(path: Path, digest: str) -> Classifier:
+def _classifier(data: Path, digest: str) -> Classifier | None:
+    path = data / "classifier.safetensors"
     _check_file(path, digest)
     network, _ = classifier_weights.load(path)
-    fast.place(network, _device(), image_size=network.image_size)
+    if network is not None:
+        fast.place(network, _device(), image_size=network.image_size)
     return network
 
 
