@@ -19,7 +19,9 @@ def main() -> None:
     (dpi,) = read_params(("figures.dpi", style.Dpi))
     folder = Path(f"reports/study/{name}")
     table = trials.read(folder / "trainings.csv")
-    drawn = {stem: style.png(figure, dpi) for stem, figure in study.of_grid(table)}
+    timed = Path("reports/benchmark.json")
+    benchmark = store.read_json(timed) if timed.exists() else {}
+    drawn = {stem: style.png(figure, dpi) for stem, figure in study.of_grid(table, benchmark)}
     summary, compared, sentences = summarize(table), comparisons(table), answer(table)
 
     for stem, data in drawn.items():

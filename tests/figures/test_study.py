@@ -82,10 +82,26 @@ def test_a_sweep_is_one_curve_in_the_order_of_its_weights(ax: Any) -> None:
 
 
 def test_errors_stand_at_their_seconds(ax: Any) -> None:
-    seconds = np.array([[9.0, 10], [2000, np.nan]])
-    draw_error_against_seconds(ax, ["fast", "notebook"], seconds, np.array([[6.3, 6.2], [6.7, 1]]))
-    assert dots(ax)[0] == [(9, 6.3), (10, 6.2)]
-    assert dots(ax)[1][0] == (2000, 6.7)
+    draw_error_against_seconds(ax, "fast", np.array([9.0, 10]), np.array([6.3, 6.2]))
+    draw_error_against_seconds(ax, "notebook", np.array([2000.0]), np.array([6.7]), 1)
+    assert dots(ax) == [[(9, 6.3), (10, 6.2)], [(2000, 6.7)]]
+    with pytest.raises(ValueError, match="errors"):
+        draw_error_against_seconds(ax, "fast", np.array([9.0, 10]), np.array([6.3]))
+
+
+BENCHMARK = {
+    "notebook_300_epochs_seconds": 2000.0,
+    "vae2": {"seconds": {"mean": 9.0, "runs": 3}, "test_squared_error": {"mean": 30.0}},
+}
+
+
+def test_only_a_grid_of_the_notebooks_recipe_stands_beside_the_benchmarks() -> None:
+    table = table_of({(m, d): [40 / d, 42 / d] for m in ("ae", "vae") for d in (2, 16)})
+    assert "error_against_seconds" not in dict(of_grid(table, BENCHMARK))
+    table["recipe"] = np.full(len(table["recipe"]), "notebook")
+    assert "error_against_seconds" not in dict(of_grid(table, {}))
+    figure = dict(of_grid(table, BENCHMARK))["error_against_seconds"]
+    assert dots(figure.axes[0]) == [[(2000, 20), (2000, 21)], [(9, 30)]]
 
 
 @pytest.mark.parametrize("bad", ["dims", "scores", "low"])
@@ -102,7 +118,7 @@ def test_a_grid_has_a_figure_for_each_metric_that_was_measured() -> None:
     )
     table["kl"] = np.where(table["kind"] == "ae", np.nan, 5.0)
     table["probe_accuracy"] = np.full(len(table["kl"]), np.nan)
-    figures = dict(of_grid(table))
+    figures = dict(of_grid(table, {}))
     assert list(figures) == ["difference", "squared_error", "kl"]
     assert {figure.get_figwidth() for figure in figures.values()} == {WIDTH}
     ax: Any = figures["squared_error"].axes[0]
@@ -118,7 +134,7 @@ def test_a_sweep_has_the_plane_of_rate_and_distortion() -> None:
     table = table_of({(m, d): [9.0, 8.0] for m in models for d in (2, 16)})
     table["kl"], table["squared_error_sampled"] = table["squared_error"] * 2, table["squared_error"]
     table["kl_weight"] = np.array([float(name[-1]) for name in table["model"]])
-    ((name, figure),) = of_grid(table)
+    ((name, figure),) = of_grid(table, {})
     assert name == "rate_distortion"
     ax: Any = figure.axes[0]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
@@ -128,6 +144,6 @@ def test_a_sweep_has_the_plane_of_rate_and_distortion() -> None:
 
 
 def test_without_pairs_there_is_no_difference_to_draw() -> None:
-    assert [name for name, _ in of_grid(table_of({("ae", 2): [1.0], ("vae", 2): [2.0]}))] == [
+    assert [name for name, _ in of_grid(table_of({("ae", 2): [1.0], ("vae", 2): [2.0]}), {})] == [
         "squared_error"
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from mnist_vae.measure.evaluate import Trained
 from mnist_vae.measure.separability import knn_accuracy, probe_accuracy
 from mnist_vae.nets.classifier import Classifier
 from mnist_vae.nets.likelihood import Name
-from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.settings import check
 from mnist_vae.study.metrics import GROUPS, MeasureSettings, Numbers, measure, spread_evenly
 
@@ -58,6 +59,28 @@ def test_what_a_kind_lacks_is_absent() -> None:
     assert numbers(trained("ae")).keys() == of_all
     of_vaes = {"squared_error_sampled", "kl", "elbo", "nll", "frechet_standard"}
     assert numbers(trained("vae")).keys() == of_all | of_vaes
+
+
+def test_what_needs_labels_is_absent_without_them() -> None:
+    model = trained("vae")
+    test, fit = ({"images": each["images"]} for each in (TEST, FIT))
+    unlabelled = measure(model, None, test, fit, SETTINGS, 0)
+    labelled = numbers(model)
+    needing = {"probe_accuracy", "knn_accuracy", "frechet_standard"}
+    assert unlabelled == {k: v for k, v in labelled.items() if k not in needing}
+
+
+def test_colour_images_of_another_size_are_measured() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (40, 3, 16, 16), dtype=np.uint8)
+    arrays = {"images": images, "labels": np.arange(40, dtype=np.uint8) % 2}
+    settings = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.01)
+    network = build(settings, image_size=16, channels=3).eval()
+    model = Trained(network, settings, {"loss": np.ones(1), "squared_error": np.ones(1)})
+    classifier = Classifier(2, image_size=16, channels=3)
+    measured = measure(model, classifier, arrays, arrays, SETTINGS, 0)
+    assert measured.keys() == numbers(trained("vae")).keys()
+    assert all(map(math.isfinite, measured.values()))
 
 
 @pytest.mark.parametrize("likelihood", ["fixed", "gaussian"])

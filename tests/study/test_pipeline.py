@@ -48,7 +48,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tree["stages"] = {name: tree["stages"][name] for name in kept}
         tree["stages"]["page"] = {
             "cmd": "cp studies/dvc.lock page.txt",
-            "deps": ["studies/dvc.lock", EDITED],
+            "deps": ["studies", EDITED],
             "outs": [{"page.txt": {"cache": False}}],
         }
         tree.pop("plots")
@@ -66,6 +66,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         done = run(copy, *command)
         assert done.returncode == 0, done.stdout + done.stderr
     return copy
+
+
+def read(project: Path) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.safe_load((project / "params.yaml").read_text())
+    return tree
 
 
 def would_run(project: Path, *target: str) -> list[str]:
@@ -87,13 +92,13 @@ def test_the_study_makes_what_it_declares(small: Path) -> None:
 def test_an_edit_of_the_training_code_runs_no_study_and_is_told_of(small: Path) -> None:
     """The pipeline goes its way; the gate and the page say what `make study` would do."""
     assert would_run(small) == []
-    assert state.changes("main", small) == []
+    assert state.changes("main", read(small), small) == []
     path = small / EDITED
     with restored(path):
         path.write_text(path.read_text() + "# changed\n")
         assert would_run(small) == ["page"]
         assert would_run(small, "studies/dvc.yaml") == ["studies/dvc.yaml:study@main"]
-        assert state.changes("main", small) == [EDITED]
+        assert state.changes("main", read(small), small) == [EDITED]
         gate = run(small, sys.executable, "tools/check_lock.py")
         assert gate.returncode == 1
         assert f"studies/dvc.yaml:study@main: file {EDITED} (modified)" in gate.stderr
@@ -112,7 +117,7 @@ def test_a_table_edited_by_hand_is_told_of(small: Path) -> None:
     path = small / "reports/study/main/trainings.csv"
     with restored(path):
         path.write_text(path.read_text().replace("ae", "av"))
-        assert state.changes("main", small) == ["reports/study/main/trainings.csv"]
+        assert state.changes("main", read(small), small) == ["reports/study/main/trainings.csv"]
         gate = run(small, sys.executable, "tools/check_lock.py")
         assert gate.returncode == 1
         assert "studies/dvc.yaml:study@main: output reports/study/main/" in gate.stderr

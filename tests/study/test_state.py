@@ -45,6 +45,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def params(project: Path) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.safe_load((project / "params.yaml").read_text())
+    return tree
+
+
 def write(name: str, text: str) -> Callable[[Path], object]:
     return lambda project: (project / name).write_text(text)
 
@@ -72,11 +77,13 @@ def drop(name: str) -> Callable[[Path], object]:
 def test_what_changed_is_named(
     project: Path, change: Callable[[Path], object], changed: list[str]
 ) -> None:
-    assert changes("main", project) == []
-    assert "with the code, settings and data that stand here" in sentence("main", project)
+    assert changes("main", params(project), project) == []
+    assert "with the code, settings and data that stand here" in sentence(
+        "main", params(project), project
+    )
     change(project)
-    assert changes("main", project) == changed
-    said = sentence("main", project)
+    assert changes("main", params(project), project) == changed
+    said = sentence("main", params(project), project)
     assert ("is older than what stands here" in said) == bool(changed)
     assert all(name in said for name in changed)
 
@@ -86,20 +93,20 @@ def test_of_many_changes_some_are_named_and_all_are_counted(project: Path) -> No
         write(name, "changed")(project)
     write("params.yaml", "{}")(project)
     assert "data/train.safetensors, src/loop.py, src/vae.py and 3 more changed" in sentence(
-        "main", project
+        "main", params(project), project
     )
 
 
 def test_a_study_that_never_ran(project: Path) -> None:
-    assert changes("beta", project) is None
-    assert "has not been run yet: `make study` runs it" in sentence("beta", project)
-    assert "`make study-notebook` runs it" in sentence("notebook", project)
+    assert changes("beta", PARAMS, project) is None
+    assert "has not been run yet: `make study` runs it" in sentence("beta", PARAMS, project)
+    assert "`make study-notebook` runs it" in sentence("notebook", PARAMS, project)
     (project / LOCK).unlink()
-    assert changes("main", project) is None
+    assert changes("main", params(project), project) is None
 
 
 @pytest.mark.parametrize("damage", ["", "stages: [", "stages: {study@main: {cmd: x}}", "a"])
 def test_a_damaged_lock_is_named(project: Path, damage: str) -> None:
     (project / LOCK).write_text(damage.replace("cmd: x", "cmd: stages/study.py"))
     with pytest.raises(InputError, match=r"studies/dvc\.lock: damaged"):
-        changes("main", project)
+        changes("main", params(project), project)

@@ -5,7 +5,8 @@ Arrays of the wrong shape raise ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -142,35 +143,29 @@ def draw_sweep(
 
 
 def draw_error_against_seconds(
-    ax: Axes, names: Sequence[str], seconds: np.ndarray, errors: np.ndarray
+    ax: Axes, label: str, seconds: np.ndarray, errors: np.ndarray, style: int = 0
 ) -> None:
-    """Squared errors on test images over the seconds that trainings took, [M, S] each.
+    """Squared errors on test images over the seconds that trainings took, [S] each: a dot each.
 
-    A dot for each training; what is NaN is left out.
+    ``style`` tells one recipe from another.
     """
-    check_shape("seconds", seconds, len(names), None)
+    check_shape("seconds", seconds, None)
     check_shape("errors", errors, *seconds.shape)
-    for index, name in enumerate(names):
-        ax.scatter(
-            seconds[index],
-            errors[index],
-            s=24,
-            color=COLOURS[index % len(COLOURS)],
-            marker=MARKERS[index % len(MARKERS)],
-            label=name,
-        )
+    colour, marker = COLOURS[style % len(COLOURS)], MARKERS[style % len(MARKERS)]
+    ax.scatter(seconds, errors, s=24, color=colour, marker=marker, label=label)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.margins(0.1)
     ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
     ax.set(xlabel="seconds of a training", ylabel="squared error per test image")
 
 
 @matplotlib.rc_context(SMALL)
-def of_grid(table: Arrays) -> list[tuple[str, Figure]]:
+def of_grid(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[str, Figure]]:
     """Names and figures of a grid, from the table that files.trials reads.
+
+    ``benchmark`` is what reports/benchmark.json holds, or nothing.
 
     A grid of VAEs alone, which differ in their KL weight, is a sweep and has the plane of rate and
     distortion; any other has each metric of ``OVER_DIMS`` that was measured.
@@ -179,7 +174,7 @@ def of_grid(table: Arrays) -> list[tuple[str, Figure]]:
     if len(names) > 2 and set(table["kind"]) == {"vae"}:
         return [("rate_distortion", _sweeps(table, names))]
     dims = np.unique(table["latent_dim"])
-    figures = _differences(table)
+    figures = [*_differences(table), *_against_seconds(table, benchmark)]
     for metric, label in OVER_DIMS.items():
         if metric not in table or np.isnan(table[metric]).all():
             continue
@@ -212,8 +207,8 @@ def of_grid(table: Arrays) -> list[tuple[str, Figure]]:
 
 OVER_DIMS = {
     "squared_error": "squared error per test image",
-    "probe_accuracy": "digits that a linear probe reads, %",
-    "knn_accuracy": "digits that 5 neighbours tell, %",
+    "probe_accuracy": "classes that a linear probe reads, %",
+    "knn_accuracy": "classes that 5 neighbours tell, %",
     "kl": "KL in nats per image",
     "frechet_standard": "Fréchet distance of samples of N(0, I)",
 }
@@ -242,6 +237,36 @@ def _differences(table: Arrays) -> list[tuple[str, Figure]]:
     )
     ax.set_ylabel("squared error of the VAE, % above\nthat of the autoencoder")
     return [("difference", figure)]
+
+
+def _against_seconds(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[str, Figure]]:
+    """What the notebook's recipe takes and gives, where a grid is by it, beside the fast one's.
+
+    Of a VAE of the most dimensions that the benchmark has timed too.
+    """
+    timed = [d for d in np.unique(table["latent_dim"]).tolist() if f"vae{d}" in benchmark]
+    variational = table["model"][table["kind"] == "vae"]
+    if not timed or not len(variational) or set(table["recipe"].tolist()) != {"notebook"}:
+        return []
+    errors = select(table, str(variational[0]), timed[-1])["squared_error"]
+    row = benchmark[f"vae{timed[-1]}"]
+    series = {
+        f"notebook's recipe, {len(errors)} seeds": (
+            np.full(len(errors), benchmark["notebook_300_epochs_seconds"]),
+            errors,
+        ),
+        f"fast recipe, mean of {row['seconds']['runs']}": (
+            np.array([row["seconds"]["mean"]]),
+            np.array([row["test_squared_error"]["mean"]]),
+        ),
+    }
+    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    ax = figure.subplots()
+    for index, (name, (seconds, scores)) in enumerate(series.items()):
+        draw_error_against_seconds(ax, name, seconds, scores, index)
+    ax.legend(frameon=False)
+    ax.set_title(f"{timed[-1]} latent dimensions")
+    return [("error_against_seconds", figure)]
 
 
 def _sweeps(table: Arrays, names: Sequence[str]) -> Figure:

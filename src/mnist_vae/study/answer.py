@@ -15,7 +15,7 @@ from itertools import combinations, takewhile
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mnist_vae.files.store import Arrays
 from mnist_vae.study.summary import Spread, measured, models, select, spread
@@ -48,24 +48,54 @@ def compare(table: Arrays, metric: str, one: str, other: str) -> list[Comparison
     ``table`` is what files.trials reads. Paired t tests, which take the differences of the pairs
     as normally distributed.
     """
-    differences = {}
-    for dims in np.unique(table["latent_dim"]).tolist():
-        values = [
-            {
-                seed: value
-                for seed, value in zip(rows["seed"].tolist(), rows[metric].tolist(), strict=True)
-                if math.isfinite(value)
-            }
-            for rows in (select(table, one, dims), select(table, other, dims))
-        ]
-        seeds = sorted(values[0].keys() & values[1].keys())
-        if len(seeds) > 1:
-            differences[dims] = np.array([values[0][seed] - values[1][seed] for seed in seeds])
+    differences = {
+        dims: found
+        for dims in np.unique(table["latent_dim"]).tolist()
+        if len(found := paired(table, metric, (one, dims), (other, dims))) > 1
+    }
     adjusted, levels = holm([paired_p(each) for each in differences.values()])
     return [
         Comparison(dims, spread(each, level), tuple(each.tolist()), level, p)
         for (dims, each), level, p in zip(differences.items(), levels, adjusted, strict=True)
     ]
+
+
+def paired(table: Arrays, metric: str, one: tuple[str, int], other: tuple[str, int]) -> np.ndarray:
+    """One's number less the other's of each seed that both have; each a model and its dimensions.
+
+    float64, in the order of seeds.
+    """
+    values = []
+    for model, dims in (one, other):
+        rows = select(table, model, dims)
+        known = np.isfinite(rows[metric])
+        values.append(
+            dict(zip(rows["seed"][known].tolist(), rows[metric][known].tolist(), strict=True))
+        )
+    seeds = sorted(values[0].keys() & values[1].keys())
+    return np.array([values[0][seed] - values[1][seed] for seed in seeds], np.float64)
+
+
+def beats(
+    table: Arrays,
+    metric: str,
+    one: tuple[str, int],
+    others: Sequence[tuple[str, int]],
+    *,
+    lower: bool,
+) -> bool:
+    """Whether one is better than each of the others, by paired t tests with Holm's correction.
+
+    Better is what is ``lower``, or else what is higher.
+    """
+    differences = [paired(table, metric, one, other) for other in others]
+    if any(len(each) < 2 for each in differences):
+        return False
+    adjusted, _ = holm([paired_p(each) for each in differences])
+    return all(
+        p <= ALPHA and (each.mean() < 0) == lower
+        for p, each in zip(adjusted, differences, strict=True)
+    )
 
 
 def paired_p(differences: np.ndarray) -> float:
@@ -74,7 +104,7 @@ def paired_p(differences: np.ndarray) -> float:
     if sd == 0:  # all the same: no chance in it
         return 1.0 if mean == 0 else 0.0
     t = abs(mean) / (sd / math.sqrt(len(differences)))
-    return float(2 * stats.t.sf(t, len(differences) - 1))
+    return float(2 * special.stdtr(len(differences) - 1, -t))
 
 
 def holm(p: Sequence[float]) -> tuple[list[float], list[float]]:
@@ -130,8 +160,11 @@ def answer(table: Arrays) -> list[str]:
     """Does the VAE overcome the plain autoencoder with enough dimensions? In sentences.
 
     By the squared error on test images of the first VAE and the first autoencoder of a table. A
-    table without two seeds of both at one number of dimensions says that it cannot tell.
+    table without two seeds of both at one number of dimensions says that it cannot tell; one
+    without both kinds answers another question, and says nothing.
     """
+    if set(table["kind"].tolist()) != {"ae", "vae"}:
+        return []
     found = vae_against_autoencoder(table)
     if not found:
         return [
@@ -140,9 +173,9 @@ def answer(table: Arrays) -> list[str]:
         ]
     most, others = found[-1], found[:-1]
     where = f"at {_count(most.dims)}{', the most tried,' if others else ''}"
-    sentences = [_capital(f"{_verdict(found)}{where} {_finding(most)}.")]
+    sentences = [_capital(f"{_verdict(found)}{where} {finding(most)}.")]
     if others:
-        findings = [f"at {_count(each.dims)} {_finding(each)}" for each in others]
+        findings = [f"at {_count(each.dims)} {finding(each)}" for each in others]
         sentences.append(_capital(f"{'; '.join(findings)}."))
     return [*sentences, _method(found)]
 
@@ -165,8 +198,8 @@ def _verdict(found: Sequence[Comparison]) -> str:
     return "yes: " if first is most else f"yes, from {_count(first.dims)} on: "
 
 
-def _finding(comparison: Comparison) -> str:
-    """What a comparison found, which never says more than its interval."""
+def finding(comparison: Comparison) -> str:
+    """What comparing a VAE with an autoencoder found, which never says more than its interval."""
     _, mean, _, low, high = comparison.difference
     if not comparison.differs:
         bound = max(abs(low), abs(high))

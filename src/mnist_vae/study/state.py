@@ -7,26 +7,29 @@ every edit of the training code would run all of it; so it compares that record 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
 from mnist_vae.errors import InputError
-from mnist_vae.settings import read_params
 
 LOCK = Path("studies/dvc.lock")
 SCRIPT = "stages/study.py"
 """Whoever imports this module has, by this name, all that the study's script imports among its code
 deps (tools/deps.py): what is said here must be said anew when that code changes."""
+Params: TypeAlias = Mapping[str, Any]
+
 NAMED = 3
 """Changes to name; the others are counted."""
 
 
-def changes(grid: str, root: Path = Path()) -> list[str] | None:
+def changes(grid: str, params: Params, root: Path = Path()) -> list[str] | None:
     """What differs from when a grid was run: paths and keys of params; None if it never was.
 
-    Data that a clean clone lacks count as unchanged. Raises InputError for a lock that is damaged.
+    ``params`` are the sections ``recipes`` and ``study`` of params.yaml as they are now. Data that a
+    clean clone lacks count as unchanged. Raises InputError for a lock that is damaged.
     """
     try:
         stages = yaml.safe_load((root / LOCK).read_text(encoding="utf-8"))["stages"]
@@ -34,18 +37,18 @@ def changes(grid: str, root: Path = Path()) -> list[str] | None:
         if stage is None or SCRIPT not in stage["cmd"]:
             return None
         files = {entry["path"]: entry["md5"] for entry in [*stage["deps"], *stage["outs"]]}
-        params = stage["params"]["params.yaml"]
+        keys = stage["params"]["params.yaml"].items()
     except FileNotFoundError:
         return None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
         raise InputError(f"{LOCK}: damaged; delete it and run `make study`") from None
     changed = [path for path, md5 in files.items() if _differs(root / path, path, md5)]
-    return changed + [key for key, value in params.items() if _param(root, key) != value]
+    return changed + [key for key, value in keys if _param(params, key) != value]
 
 
-def sentence(grid: str, root: Path = Path()) -> str:
+def sentence(grid: str, params: Params, root: Path = Path()) -> str:
     """The state of a grid's results in a sentence for the page."""
-    changed = changes(grid, root)
+    changed = changes(grid, params, root)
     command = "`make study-notebook`" if grid == "notebook" else "`make study`"
     if changed is None:
         return f"This study has not been run yet: {command} runs it."
@@ -69,8 +72,8 @@ def _differs(file: Path, path: str, md5: str) -> bool:
         return not path.startswith("data/")
 
 
-def _param(root: Path, key: str) -> Any:
-    try:
-        return read_params((key, object), path=root / "params.yaml")[0]
-    except InputError:
-        return None
+def _param(params: Params, key: str) -> Any:
+    value: Any = params
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from mnist_vae.files.store import Arrays
 from mnist_vae.files.trials import LEADING
@@ -41,7 +41,7 @@ def spread(values: np.ndarray, level: float = LEVEL) -> Spread:
     if len(x) == 1:
         return Spread(1, mean, math.nan, math.nan, math.nan)
     sd = float(x.std(ddof=1))
-    half = float(stats.t.ppf(0.5 + level / 2, len(x) - 1)) * sd / math.sqrt(len(x))
+    half = float(special.stdtrit(len(x) - 1, 0.5 + level / 2)) * sd / math.sqrt(len(x))
     return Spread(len(x), mean, sd, mean - half, mean + half)
 
 
