@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support.pages import MODELS, compose, grid_of, measured, rendered
+from support.pages import MODELS, compose, grid_of, measured, rendered, write_grid
 
 from mnist_vae.errors import InputError
-from mnist_vae.files import trials
-from mnist_vae.files.store import Arrays
 from mnist_vae.report import markdown
 from mnist_vae.report.study import CAPTIONS, FIRST, Grid, counterparts, read
 
@@ -26,19 +23,9 @@ SIZES = {
 BETA = Grid("beta", GRID.table, [], "Beta is old.")
 
 
-def write(folder: Path, table: Arrays, sentences: object) -> None:
-    rows = [
-        {name: column[row].item() for name, column in table.items() if column[row] == column[row]}
-        for row in range(len(table["seed"]))
-    ]
-    trials.write(folder / "reports/study/main/trainings.csv", rows)
-    answer = folder / "reports/study/main/answer.json"
-    answer.write_text(json.dumps({"sentences": sentences}))
-
-
 def test_a_grid_is_read_if_it_ran_on_these_images(tmp_path: Path) -> None:
     assert read("main", "MNIST", PARAMS, tmp_path) is None
-    write(tmp_path, GRID.table, ["Yes."])
+    write_grid(tmp_path, GRID.table, ["Yes."])
     found = read("main", "MNIST", PARAMS, tmp_path)
     assert found
     assert (found.sentences, found.recipe, found.seeds) == (["Yes."], "fast", 3)
@@ -51,7 +38,7 @@ def test_a_grid_is_read_if_it_ran_on_these_images(tmp_path: Path) -> None:
 
 
 def test_a_damaged_answer_is_named(tmp_path: Path) -> None:
-    write(tmp_path, GRID.table, "Yes.")
+    write_grid(tmp_path, GRID.table, "Yes.")
     with pytest.raises(InputError, match=r"main/answer\.json: sentences must be a list"):
         read("main", "MNIST", PARAMS, tmp_path)
 

@@ -94,7 +94,8 @@ def test_a_standard_error_stands_beside_its_number() -> None:
 def test_densities_are_not_ranked_against_likelihoods_of_gray_pixels() -> None:
     metric = Metric("likelihood.calibrated.nll", "NLL", "how", better="lower")
     study = found_by({("vae", 16): [5.0, 5.1, 5.2], ("vae", 2): [9.0, 9.1, 9.2]}, metric="nll")
-    gaussian, bernoulli = {"variance": 0.01}, {}
+    bernoulli: dict[str, float] = {}
+    gaussian = {"variance": 0.01}
     for one, other, best in (
         (gaussian, gaussian, True),
         (bernoulli, bernoulli, True),

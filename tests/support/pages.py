@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from mnist_vae.figures import style
+from mnist_vae.files import trials
+from mnist_vae.files.store import Arrays
 from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report import content, document
 from mnist_vae.report.pictures import CAPTIONS, Sizes
@@ -210,6 +213,17 @@ def grid_of(
     table["likelihood"] = np.array([MODELS[name].get("likelihood", "fixed") for name in names])
     table[metric] = table.pop("squared_error")
     return Grid("main", table, ["Yes: it does.", "By a test."], "It is new.")
+
+
+def write_grid(project: Path, table: Arrays, sentences: object) -> None:
+    """What the study leaves of a grid, but for its figures."""
+    rows = [
+        {name: column[row].item() for name, column in table.items() if column[row] == column[row]}
+        for row in range(len(table["seed"]))
+    ]
+    trials.write(project / "reports/study/main/trainings.csv", rows)
+    answer = project / "reports/study/main/answer.json"
+    answer.write_text(json.dumps({"sentences": sentences}))
 
 
 def found_by(

@@ -28,8 +28,8 @@ NAMED = 3
 def changes(grid: str, params: Params, root: Path = Path()) -> list[str] | None:
     """What differs from when a grid was run: paths and keys of params; None if it never was.
 
-    ``params`` are the sections ``recipes`` and ``study`` of params.yaml as they are now. Data that a
-    clean clone lacks count as unchanged. Raises InputError for a lock that is damaged.
+    ``params`` are the sections ``recipes`` and ``study`` of params.yaml as they are now. Data that
+    a clean clone lacks count as unchanged. Raises InputError for a lock that is damaged.
     """
     try:
         stages = yaml.safe_load((root / LOCK).read_text(encoding="utf-8"))["stages"]
