@@ -12,7 +12,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Set in some containers; each stage would compile what it imports anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help reproduce study study-notebook test fuzz torture mutate lint deps check-lock bench seeds compare lock clean
+.PHONY: help reproduce study study-notebook test fuzz torture mutate lint deps check-lock bench throughput seeds compare lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ check-lock: $(READY) ## fail when dvc.lock and reports do not match code and par
 
 bench: $(READY) ## time training against the notebook's own loop, on this machine
 	@python benchmarks/bench.py
+
+throughput: $(READY) ## trainings an hour of the study on this machine, by processes and by Dask
+	@python benchmarks/throughput.py
 
 seeds: $(READY) ## train every model from five seeds, and see how far results spread
 	@python benchmarks/over_seeds.py

@@ -1,8 +1,10 @@
 """Trainings an hour of the study: by one process, by two, and by a Dask cluster of two workers.
 
-Usage: python benchmarks/throughput.py [--seeds N] [--tiny]. Needs data/, from `make reproduce`.
+Usage: python benchmarks/throughput.py [--seeds N] [--tiny]. Needs data/, from `make reproduce`, and
+writes reports/throughput.json.
 The grid is that of `study.grids.main` at 16 dimensions, so 3 · N trainings, measured as in the
-study; starting the processes counts. --tiny tries it on a few images: its numbers mean nothing.
+study; starting the processes counts. --tiny tries it on a few images: its numbers mean nothing, and
+it writes no file.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import Any
 from copies import copy, python, shrink
 from machine import Watch
 
-from mnist_vae.files import trials
+from mnist_vae.files import store, trials
 from mnist_vae.study.run import SCHEDULER, WORKERS
 from mnist_vae.study.trial import FILES
 
@@ -86,7 +88,10 @@ def main() -> None:
     options = parser.parse_args()
     if options.seeds < 1:
         parser.error(f"--seeds: found {options.seeds}, must be at least 1")
-    print(json.dumps(measure(options.seeds, options.tiny), indent=2))
+    table = measure(options.seeds, options.tiny)
+    if not options.tiny:
+        store.write_json(ROOT / "reports/throughput.json", table)
+    print(json.dumps(table, indent=2))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def test_outs_are_exactly_the_files_written(stage: str, runs: dict[str, Record])
 
 LEVELS = {  # a module imports from its own room and from rooms of no higher level
     "errors": 0,
-    **dict.fromkeys(("settings", "seeds", "process"), 1),
+    **dict.fromkeys(("settings", "seeds", "process", "parallel"), 1),
     "files": 2,
     "data": 3,
     "nets": 4,

@@ -32,9 +32,12 @@ def outs(stage: str) -> list[str]:
 
 
 def data_deps(stage: str) -> list[str]:
-    """Paths of all that a stage reads and that is no code, as dvc.yaml names them."""
+    """Paths of all that a stage reads and that is no code, as dvc.yaml names them.
+
+    Without ``studies``, which is read where a study has run: no project here has one.
+    """
     deps = [dep.replace("${data.dataset}", "mnist") for dep in STAGES[stage]["deps"]]
-    return [dep for dep in deps if not is_code(dep)]
+    return [dep for dep in deps if not is_code(dep) and dep != "studies"]
 
 
 DIGITS = tuple("0123456789")
