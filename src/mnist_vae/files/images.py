@@ -7,6 +7,9 @@ from typing import Literal, TypeAlias
 from mnist_vae.files.kind import Kind
 from mnist_vae.settings import Settings
 
+FEWEST = 10
+"""Images that a split must have: maps and neighbours of fewer mean nothing."""
+
 Binarise: TypeAlias = Literal["none", "threshold", "stochastic"]
 """How grey images become black and white: not at all, at half of white, or by chance, each pixel
 white with the probability that its grey is of white (Salakhutdinov & Murray 2008). What chance

@@ -9,11 +9,8 @@ import numpy as np
 
 from mnist_vae import seeds
 from mnist_vae.errors import InputError
-from mnist_vae.files.images import IMAGES, Binarise
+from mnist_vae.files.images import FEWEST, IMAGES, Binarise
 from mnist_vae.files.store import AGAIN
-
-FEWEST = 10
-"""Images that a split must have: maps and neighbours of fewer mean nothing."""
 
 
 class Split(NamedTuple):
