@@ -18,7 +18,7 @@ from support.mnist_files import FILES, idx, lay_out, source_yaml
 from support.pictures import save, tint
 from support.project import images_of
 
-from mnist_vae.data import fetch, split
+from mnist_vae.data import fetch
 from mnist_vae.data.dataset import Dataset, DataSettings, read_dataset
 from mnist_vae.errors import InputError
 from mnist_vae.settings import check
@@ -55,7 +55,7 @@ def values(dataset: Dataset, split: str) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(split, "FEWEST", 2)  # so that two or three pictures do
+    monkeypatch.setattr("mnist_vae.data.split.FEWEST", 2)  # so that two or three pictures do
     monkeypatch.delenv(fetch.SOURCE_VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     Path("datasets").mkdir()
