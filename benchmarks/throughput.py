@@ -36,7 +36,7 @@ def project_of(seeds: int, tiny: bool) -> Iterator[Path]:
     def change(tree: dict[str, Any]) -> None:
         tree["study"]["grids"]["main"] |= {"dims": [16], "seeds": list(range(seeds))}
         if tiny:
-            tree["recipes"]["fast"]["epochs"] = 1
+            tree["recipes"]["fast"] |= {"epochs": 1, "least_images": 1}
 
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as small:
         target = Path(folder)

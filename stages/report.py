@@ -34,7 +34,7 @@ def main() -> None:
     grids = [
         grid
         for name in check(studies.get("grids", {}), dict[str, object], "study.grids")
-        if (grid := study.read(name, data.dataset, now))
+        if (grid := study.read(name, data, now))
     ]
     plane = style.png(comparison.of_all_models(*pictures.points(measured)), dpi)
     drawn = sorted(Path("reports/figures").glob("*/*.png"))

@@ -24,11 +24,11 @@ def main() -> None:
         (f"recipes.${{study.grids.{name}.recipe}}", Recipe),
         ("study.measure", MeasureSettings),
     )
-    images = read_split("train")
+    images = read_split("train", grey=True)
     study = Study.of(recipe, measures, data=Path("data"), folder=Path("data/study"))
     results = run_all(grid.trials(wanted), study, name)
-    of_all: dict[str, float | str] = {"dataset": images.dataset, "recipe": wanted.recipe}
-    rows = [of_all | result.row for result in results]
+    data = {"dataset": images.dataset, "binarise": images.binarise}
+    rows = [{**data, "recipe": wanted.recipe, **result.row} for result in results]
     trials.write(Path(f"reports/study/{name}/trainings.csv"), rows)
 
 

@@ -15,7 +15,10 @@ from mnist_vae.errors import InputError
 from mnist_vae.files import trials
 
 Row: TypeAlias = dict[str, float | str]
-ON: Row = {"dataset": "MNIST", "recipe": "fast", "likelihood": "fixed", "latent_dim": 2, "seed": 0}
+ON: Row = {
+    **{"dataset": "MNIST", "binarise": "none", "recipe": "fast", "likelihood": "fixed"},
+    **{"latent_dim": 2, "seed": 0},
+}
 AE: Row = ON | {"model": "ae", "kind": "ae", "squared_error": 29.5}
 VAE: Row = {
     **ON,
@@ -28,9 +31,9 @@ def test_what_does_not_apply_is_empty_there_and_nan_here(tmp_path: Path) -> None
     path = tmp_path / "a/trainings.csv"
     trials.write(path, [AE, VAE])
     assert path.read_text() == (
-        "dataset,recipe,model,kind,likelihood,latent_dim,kl_weight,seed,squared_error,kl\n"
-        "MNIST,fast,ae,ae,fixed,2,,0,29.5,\n"
-        "MNIST,fast,vae,vae,fixed,2,0.1,0,29.25,25.0\n"
+        "dataset,binarise,recipe,model,kind,likelihood,latent_dim,kl_weight,seed,squared_error,kl\n"
+        "MNIST,none,fast,ae,ae,fixed,2,,0,29.5,\n"
+        "MNIST,none,fast,vae,vae,fixed,2,0.1,0,29.25,25.0\n"
     )
     table = trials.read(path)
     assert table["model"].tolist() == ["ae", "vae"]
@@ -43,8 +46,8 @@ def test_numbers_come_back_bit_for_bit(number: float) -> None:
     assert trials._column("kl", [repr(number)]).tolist() == [number]
 
 
-HEAD = "dataset,recipe,model,kind,likelihood,latent_dim,kl_weight,seed,kl\n"
-CELLS = "MNIST,fast,ae,ae,fixed"
+HEAD = "dataset,binarise,recipe,model,kind,likelihood,latent_dim,kl_weight,seed,kl\n"
+CELLS = "MNIST,none,fast,ae,ae,fixed"
 
 
 @pytest.mark.parametrize(

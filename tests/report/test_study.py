@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
-from support.pages import MODELS, compose, grid_of, measured, rendered, write_grid
+from support.pages import DATA, MODELS, compose, grid_of, measured, rendered, write_grid
 
 from mnist_vae.errors import InputError
 from mnist_vae.report import markdown
@@ -24,23 +25,24 @@ BETA = Grid("beta", GRID.table, [], "Beta is old.")
 
 
 def test_a_grid_is_read_if_it_ran_on_these_images(tmp_path: Path) -> None:
-    assert read("main", "MNIST", PARAMS, tmp_path) is None
+    assert read("main", DATA, PARAMS, tmp_path) is None
     write_grid(tmp_path, GRID.table, ["Yes."])
-    found = read("main", "MNIST", PARAMS, tmp_path)
+    found = read("main", DATA, PARAMS, tmp_path)
     assert found
     assert (found.sentences, found.recipe, found.seeds) == (["Yes."], "fast", 3)
     assert "`make study` runs it" in found.state  # there is no lock
     np.testing.assert_array_equal(found.table["kl_weight"], GRID.table["kl_weight"])
-    assert read("main", "Birds", PARAMS, tmp_path) is None
-    assert read("beta", "MNIST", PARAMS, tmp_path) is None
+    for other in ({"dataset": "Birds"}, {"binarise": "threshold"}):
+        assert read("main", msgspec.structs.replace(DATA, **other), PARAMS, tmp_path) is None
+    assert read("beta", DATA, PARAMS, tmp_path) is None
     (tmp_path / "reports/study/main/answer.json").unlink()  # killed in between
-    assert read("main", "MNIST", PARAMS, tmp_path) is None
+    assert read("main", DATA, PARAMS, tmp_path) is None
 
 
 def test_a_damaged_answer_is_named(tmp_path: Path) -> None:
     write_grid(tmp_path, GRID.table, "Yes.")
     with pytest.raises(InputError, match=r"main/answer\.json: sentences must be a list"):
-        read("main", "MNIST", PARAMS, tmp_path)
+        read("main", DATA, PARAMS, tmp_path)
 
 
 def test_models_are_found_by_their_settings() -> None:

@@ -41,7 +41,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def only_study(tree: dict[str, Any]) -> None:
         shrink(tree)
         tree["study"]["grids"]["main"] |= {"dims": [2], "seeds": [0, 1]}
-        tree["recipes"]["fast"]["epochs"] = 1
+        tree["recipes"]["fast"] |= {"epochs": 1, "least_images": 1}
 
     def reads_the_lock(tree: dict[str, Any]) -> None:
         kept = ("download", "classify")

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from support.project import DIGITS, images_of
 from support.studies import MEASURE, write_data
 from support.training import PLAIN, RECIPE, VARIATIONAL
 
 from mnist_vae.errors import InputError
+from mnist_vae.files import store
 from mnist_vae.nets import devices
 from mnist_vae.study import trial as module
 from mnist_vae.study.grid import Trial
@@ -73,6 +75,31 @@ def test_a_result_is_found_again(study: Study) -> None:
     (path,) = study.folder.glob("*.json")
     assert path.name.startswith("vae-4d-seed0.")
     assert 0 < first.numbers["squared_error"] < 110  # the mean image alone gives 53 to 110
+
+
+def test_pixels_that_chance_makes_are_drawn_in_each_epoch(
+    study: Study, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "data"
+    other.mkdir()
+    for name in module.FILES:
+        (other / name).write_bytes((study.data / name).read_bytes())
+    for split in ("train", "test"):
+        facts = {"split": split, "dataset": "MNIST", "classes": DIGITS, "binarise": "stochastic"}
+        store.write_arrays(other / f"{split}.safetensors", "images", images_of(split), **facts)
+    seen: list[Any] = []
+    train = autoencode.train
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        seen.append((kwargs["binarise"], len(args[3].unique())))
+        return train(*args, **kwargs)
+
+    monkeypatch.setattr(autoencode, "train", noted)
+    again = Study.of(SHORT, MEASURES, data=other, folder=tmp_path)
+    assert run(VAE, again).numbers != run(VAE, study).numbers
+    (drawn, greys), (plain, _) = seen
+    assert (drawn, plain) == (True, False)
+    assert greys > 2
 
 
 def test_an_autoencoder_has_no_weight_of_a_kl(study: Study) -> None:

@@ -131,6 +131,7 @@ def table_of(errors: Mapping[tuple[str, int], Sequence[float]]) -> Arrays:
     model, dims, seed, error = zip(*rows, strict=True)
     return {
         "dataset": np.full(len(model), "MNIST"),
+        "binarise": np.full(len(model), "none"),
         "recipe": np.full(len(model), "fast"),
         "model": np.array(model),
         "kind": np.array([name[:2] if name.startswith("ae") else "vae" for name in model]),

@@ -13,7 +13,7 @@ import numpy as np
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
 
-TEXT = ("dataset", "recipe", "model", "kind", "likelihood")
+TEXT = ("dataset", "binarise", "recipe", "model", "kind", "likelihood")
 WHOLE = ("latent_dim", "seed")
 LEADING = (*TEXT, "latent_dim", "kl_weight", "seed")
 """What was trained on what and how; all other columns are numbers that were measured."""

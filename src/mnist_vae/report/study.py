@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from mnist_vae.errors import InputError
 from mnist_vae.files import store, trials
 from mnist_vae.files.store import Arrays
+from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report.document import Block, Code, Gallery, Heading, Link, Paragraph, Picture
 from mnist_vae.study import state
 from mnist_vae.study.answer import Comparison, beats, compare
@@ -68,7 +69,7 @@ class Grid(NamedTuple):
         return len(set(self.table["seed"].tolist()))
 
 
-def read(name: str, dataset: str, params: state.Params, root: Path = Path()) -> Grid | None:
+def read(name: str, data: DatasetFacts, params: state.Params, root: Path = Path()) -> Grid | None:
     """What was found of a grid on a data set; None where it has not run, or on other images.
 
     ``params`` are the sections ``recipes`` and ``study`` as they are now. Raises InputError for
@@ -78,7 +79,8 @@ def read(name: str, dataset: str, params: state.Params, root: Path = Path()) -> 
     if not all((folder / file).exists() for file in ("trainings.csv", "answer.json")):
         return None
     table = trials.read(folder / "trainings.csv")
-    if set(table["dataset"].tolist()) != {dataset}:
+    images = (data.dataset, data.binarise)
+    if {*zip(table["dataset"].tolist(), table["binarise"].tolist(), strict=True)} != {images}:
         return None
     sentences = store.read_json(folder / "answer.json").get("sentences")
     if not isinstance(sentences, list) or not all(isinstance(each, str) for each in sentences):

@@ -121,14 +121,18 @@ def run(trial: Trial, study: Study) -> Result:
 
 def _train(trial: Trial, study: Study, device: torch.device) -> Trained:
     """The trained network, in the plain layers that later stages load, and its loss curve."""
-    split = _split(study.data, "train", study.digests["train.safetensors"])
+    split = _split(study.data, "train", study.digests["train.safetensors"], grey=True)
     images = devices.to_device(split.images, device)
+    recipe = study.recipe.for_images(len(images))
+    drawn = split.binarise == "stochastic"
     checkpoints = autoencode.checkpoints_of(
         trial.name,
         trial.settings,
-        study.recipe,
+        recipe,
         images,
         trial.seed,
+        binarise=drawn,
+        device=device,
         folder=study.folder / "checkpoints",
     )
     path = study.folder / "weights" / f"{checkpoints.key}.safetensors"
@@ -140,14 +144,16 @@ def _train(trial: Trial, study: Study, device: torch.device) -> Trained:
         curve = facts["curve"]
     except InputError:
         process.tune_for_training()
-        long = study.recipe.epochs > FEW_EPOCHS
+        long = recipe.epochs > FEW_EPOCHS
         learner = build(trial.settings, **sizes)
         epochs = autoencode.train(
             learner,
             trial.settings,
-            study.recipe,
+            recipe,
             images,
             seed=trial.seed,
+            binarise=drawn,
+            device=device,
             checkpoints=checkpoints if long else None,
         )
         try:
@@ -219,9 +225,9 @@ def _device() -> torch.device:
 
 
 @functools.cache
-def _split(data: Path, name: Literal["train", "test"], digest: str) -> Split:
+def _split(data: Path, name: Literal["train", "test"], digest: str, *, grey: bool = False) -> Split:
     _check_file(data / f"{name}.safetensors", digest)
-    return read_split(name, folder=data)
+    return read_split(name, folder=data, grey=grey)
 
 
 @functools.cache
