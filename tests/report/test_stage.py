@@ -87,7 +87,7 @@ def test_a_study_that_ran_is_on_the_page(project: Path, tmp_path: Path) -> None:
         assert page.index("Yes, it does") < page.index("study/main/figures/difference.png")
         assert page.index("study/main/figures/squared_error.png") < page.index("7.7% less")
         assert page.index("All models compared") < page.index("study/main/figures/kl.png")
-        assert "has not been run yet" in page
+        assert "Nothing records what this study was made with" in page
     (figures.parent / "trainings.csv").write_text("model\n")
     code, stderr = run(studied)
     assert (code, len(stderr.splitlines())) == (1, 1)

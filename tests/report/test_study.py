@@ -30,7 +30,7 @@ def test_a_grid_is_read_if_it_ran_on_these_images(tmp_path: Path) -> None:
     found = read("main", DATA, PARAMS, tmp_path)
     assert found
     assert (found.sentences, found.recipe, found.seeds) == (["Yes."], "fast", 3)
-    assert "`make study` runs it" in found.state  # there is no lock
+    assert "`make study` makes it again" in found.state  # there is no lock
     np.testing.assert_array_equal(found.table["kl_weight"], GRID.table["kl_weight"])
     for other in ({"dataset": "Birds"}, {"binarise": "threshold"}):
         assert read("main", msgspec.structs.replace(DATA, **other), PARAMS, tmp_path) is None
@@ -69,7 +69,7 @@ def test_the_page_begins_with_the_answer_its_figures_and_its_age() -> None:
     first, *others = page.sections
     written = markdown.render(page._replace(sections=[first]))
     assert "> Yes: it does.\n" in written
-    assert "By a test. It is new. [docs/study.md](../docs/study.md)" in written
+    assert "By a test. It is new: `make study`. [docs/study.md](../docs/study.md)" in written
     sources = [url for _, url in rendered(written).attributes("src")]
     assert sources == [f"study/main/figures/{name}.png" for name in FIRST]
     (studied,) = (each for each in others if each.title == "What the study found")
@@ -79,14 +79,14 @@ def test_the_page_begins_with_the_answer_its_figures_and_its_age() -> None:
     of_beta = [f"study/beta/figures/{name}.png" for name in CAPTIONS]
     assert [url for _, url in rendered(written).attributes("src")] == [*rest, *of_beta]
     everything = markdown.render(page)
-    assert everything.count("Yes: it does.") == everything.count("It is new.") == 1
+    assert everything.count("Yes: it does.") == everything.count("It is new") == 1
 
 
 def test_a_study_by_another_recipe_answers_for_itself_alone() -> None:
     table = {**GRID.table, "recipe": np.full(len(GRID.table["recipe"]), "notebook")}
     page = compose(measured(), SIZES, grids=[GRID._replace(table=table)])
     assert "it does" not in markdown.render(page._replace(sections=page.sections[:1]))
-    assert "Yes: it does. By a test. It is new." in markdown.render(page)
+    assert "Yes: it does. By a test. It is new: `make study`." in markdown.render(page)
 
 
 def test_without_a_study_the_page_says_nothing_of_it() -> None:

@@ -97,10 +97,12 @@ def test_of_many_changes_some_are_named_and_all_are_counted(project: Path) -> No
     )
 
 
-def test_a_study_that_never_ran(project: Path) -> None:
+def test_a_study_that_nothing_records(project: Path) -> None:
     assert changes("beta", PARAMS, project) is None
-    assert "has not been run yet: `make study` runs it" in sentence("beta", PARAMS, project)
-    assert "`make study-notebook` runs it" in sentence("notebook", PARAMS, project)
+    assert "Nothing records what this study was made with: `make study` makes" in sentence(
+        "beta", PARAMS, project
+    )
+    assert "`make study-notebook` makes it again" in sentence("notebook", PARAMS, project)
     (project / LOCK).unlink()
     assert changes("main", params(project), project) is None
 

@@ -212,7 +212,7 @@ def grid_of(
     table["kl_weight"] = np.array(weights)
     table["likelihood"] = np.array([MODELS[name].get("likelihood", "fixed") for name in names])
     table[metric] = table.pop("squared_error")
-    return Grid("main", table, ["Yes: it does.", "By a test."], "It is new.")
+    return Grid("main", table, ["Yes: it does.", "By a test."], "It is new: `make study`.")
 
 
 def write_grid(project: Path, table: Arrays, sentences: object) -> None:

@@ -14,7 +14,16 @@ from mnist_vae.errors import InputError
 from mnist_vae.files import store, trials
 from mnist_vae.files.store import Arrays
 from mnist_vae.measure.dataset import DatasetFacts
-from mnist_vae.report.document import Block, Code, Gallery, Heading, Link, Paragraph, Picture
+from mnist_vae.report.document import (
+    Block,
+    Code,
+    Gallery,
+    Heading,
+    Inline,
+    Link,
+    Paragraph,
+    Picture,
+)
 from mnist_vae.study import state
 from mnist_vae.study.answer import Comparison, beats, compare
 
@@ -152,7 +161,7 @@ def opening(grid: Grid, sizes: Mapping[str, tuple[int, int]]) -> list[Block]:
     how = Link("docs/study.md", "../docs/study.md")
     return [
         Paragraph([answer], lead=True),
-        Paragraph([" ".join([*rest, grid.state, ""]), how, " says how it was found."]),
+        Paragraph([*_inlines(" ".join([*rest, grid.state, ""])), how, " says how it was found."]),
         *_gallery(grid, sizes, FIRST),
     ]
 
@@ -165,13 +174,18 @@ def section(
     for grid in grids:
         first = grid is opened and bool(grid.sentences)
         shown = [name for name in CAPTIONS if not (first and name in FIRST)]
-        said = [] if first else [Paragraph([" ".join([*grid.sentences, grid.state])])]
+        said = [] if first else [Paragraph(_inlines(" ".join([*grid.sentences, grid.state])))]
         gallery = _gallery(grid, sizes, shown)
         if said or gallery:
             about = f"{grid.seeds} seeds, by the recipe "
             intro = Paragraph([about, Code(grid.recipe), "."])
             blocks += [Heading(f"Grid {grid.name}"), intro, *said, *gallery]
     return blocks
+
+
+def _inlines(text: str) -> list[Inline]:
+    """Text with what stands between backquotes as code."""
+    return [Code(part) if odd % 2 else part for odd, part in enumerate(text.split("`"))]
 
 
 def _gallery(grid: Grid, sizes: Mapping[str, tuple[int, int]], names: Sequence[str]) -> list[Block]:

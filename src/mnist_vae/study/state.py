@@ -51,7 +51,7 @@ def sentence(grid: str, params: Params, root: Path = Path()) -> str:
     changed = changes(grid, params, root)
     command = "`make study-notebook`" if grid == "notebook" else "`make study`"
     if changed is None:
-        return f"This study has not been run yet: {command} runs it."
+        return f"Nothing records what this study was made with: {command} makes it again."
     if not changed:
         return "This study was made with the code, settings and data that stand here."
     named, more = changed[:NAMED], len(changed) - NAMED
