@@ -188,10 +188,10 @@ def _read_priors(path: Path, network: VAE) -> dict[str, Prior]:
     arrays, facts = PRIORS.read(path, sizes={"D": network.latent_dim})
     if facts.weights != weights.digest(network):
         raise InputError(f"{path}: fitted on the latents of other weights than those beside it")
-    names = dict.fromkeys(key.partition(".")[0] for key in arrays)
-    return {name: _prior(arrays, name) for name in names}
+    names = ("gaussian", "mixture", "classes")
+    return {name: _prior(arrays, name) for name in names if f"{name}.weights" in arrays}
 
 
 def _prior(arrays: dict[str, np.ndarray], name: str) -> Prior:
-    parts = (arrays[f"{name}.{part}"] for part in ("weights", "means", "factors"))
-    return Prior(*parts, arrays.get(f"{name}.labels"))
+    share, means, factors = (arrays[f"{name}.{part}"] for part in ("weights", "means", "factors"))
+    return Prior(share, means, factors, arrays.get(f"{name}.labels"))
