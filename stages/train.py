@@ -60,7 +60,7 @@ def main() -> None:
         classes=data.classes,
         variance=curve[-1][1]["squared_error"] / data.images[0].size,
         device=f"{devices.describe(device)}, {precision}",
-        torch=torch.__version__,
+        torch=str(torch.__version__),
     )
     weights.save(Path(f"models/{name}.safetensors"), vae, facts)
     kept.clear()

@@ -64,7 +64,7 @@ def spoilt(number: float) -> np.ndarray:
         (PIXELS.astype(object), TypeError, "images are object"),
         (PIXELS * 1j, TypeError, "images are complex128"),
         (GREY[0, 0], ValueError, rf"images are \(12, 12\), must be {TAKES}"),
-        (np.uint8(3)[()] * np.ones((), np.uint8), TypeError, "images are numpy.uint8, must be"),
+        (np.uint8(3), TypeError, "images are numpy.uint8, must be"),
         (GREY.reshape(5, 144), ValueError, rf"images are \(5, 144\), must be {TAKES}"),
         (GREY[:, :, 1:], ValueError, rf"images are \(5, 1, 11, 12\), must be {TAKES}"),
         (COLOUR, ValueError, rf"images are \(5, 3, 12, 12\), must be {TAKES}"),

@@ -45,7 +45,7 @@ def test_the_package_names_what_is_public() -> None:
     assert {"load", "Model"} <= set(dir(mnist_vae))
     assert mnist_vae.Model.__module__ == "mnist_vae.api.model"
     with pytest.raises(AttributeError, match="module 'mnist_vae' has no attribute 'save'"):
-        _ = mnist_vae.save  # type: ignore[attr-defined]
+        _ = mnist_vae.save
 
 
 @pytest.mark.parametrize("kind", [str, Path])
