@@ -121,7 +121,7 @@ def _audit(options: argparse.Namespace) -> None:
 
 
 def _load(options: argparse.Namespace) -> Model:
-    from mnist_vae import load
+    from mnist_vae.api.model import load
 
     return load(options.model)
 
