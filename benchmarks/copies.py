@@ -35,7 +35,8 @@ def shrink(project: Path, target: Path) -> None:
     """Copy a project with 400 + 300 of its images and params by which everything ends soon."""
 
     def change(tree: dict[str, Any]) -> None:
-        tree["recipes"][tree["recipe"]]["epochs"] = 1
+        for section in (tree["recipes"][tree["recipe"]], tree["classifier"]):
+            section |= {"epochs": 1, "least_images": 1}
         tree["embed"] |= {"early_iterations": 20, "iterations": 30}
 
     copy(project, target, change)

@@ -50,6 +50,7 @@ def train(folder: Path, name: str, processes: int, *, epochs: int = 3) -> subpro
         # 400 images in batches of 63, the last of 22: no two processes get as many of each.
         tree["recipes"]["fast"] |= {
             "epochs": epochs,
+            "least_images": 1,
             "batch_size": 63,
             "last_batch_size": 63,
             "precision": "float32",

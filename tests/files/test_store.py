@@ -71,7 +71,11 @@ def beside(path: Path) -> list[str]:
 # --- Arrays ---------------------------------------------------------------------------------------
 
 
-def test_arrays_of_every_type_and_shape_come_back(path: Path) -> None:
+@pytest.mark.parametrize("mapped", [0, 2**30], ids=["mapped", "copied"])
+def test_arrays_of_every_type_and_shape_come_back(
+    path: Path, mapped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAPPED", mapped)
     arrays = {
         f"{dtype} {shape}": np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
         for dtype in DTYPES
@@ -81,6 +85,10 @@ def test_arrays_of_every_type_and_shape_come_back(path: Path) -> None:
     read, facts = store.read_arrays(path, "latents")
     assert same(read, arrays)
     assert facts == {}
+    before = path.read_bytes()
+    for array in read.values():
+        array[...] = 1
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(

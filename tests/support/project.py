@@ -112,7 +112,8 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
 
     def shrink(tree: dict[str, Any]) -> None:
         tree["models"] = {name: tree["models"][name] for name in models}
-        tree["recipes"]["fast"]["epochs"] = tree["classifier"]["epochs"] = 1
+        for section in (tree["recipes"]["fast"], tree["classifier"]):
+            section |= {"epochs": 1, "least_images": 1}
         tree["evaluate"] = {"samples": 1, "images": 2}
         tree["encode"] |= {"steps": 3, "manifold_steps": 3}
         tree["figures"]["dpi"] = 50
@@ -142,9 +143,9 @@ def build(target: Path, models: Sequence[str], epochs: int) -> Path:
 
     def shrink(tree: dict[str, Any]) -> None:
         tree["models"] = {name: tree["models"][name] for name in models}
-        tree["recipes"]["fast"]["epochs"] = epochs
+        tree["recipes"]["fast"] |= {"epochs": epochs, "least_images": 1}
         tree["embed"] |= {"early_iterations": 20, "iterations": 30}
-        tree["classifier"]["epochs"] = 3
+        tree["classifier"] |= {"epochs": 3, "least_images": 1}
         tree["evaluate"] |= {"samples": 2, "images": 20}
 
     copy = tracked_copy(target)
