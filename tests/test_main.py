@@ -15,7 +15,7 @@ from support.project import ROOT, environment
 
 from mnist_vae import load
 from mnist_vae.__main__ import main
-from mnist_vae.api.model import priors_path
+from mnist_vae.api.model import priors_of
 from mnist_vae.errors import InputError
 from mnist_vae.nets.vae import VAE
 
@@ -76,7 +76,7 @@ def test_what_was_encoded_is_decoded_to_a_sheet_or_to_files() -> None:
 
 def test_samples_come_from_the_prior_that_is_asked_for(network: VAE) -> None:
     path = Path("models/vae16.safetensors")
-    write_priors(priors_path(path), network)
+    write_priors(priors_of(path)[0], network)
     for asked, kwargs in (
         (["--seed", "3"], {"seed": 3}),
         (["--digit", "7"], {"digit": 7}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ from support.project import ROOT, environment
 
 import mnist_vae
 from mnist_vae import load
-from mnist_vae.api.model import priors_path
+from mnist_vae.api import model as module
+from mnist_vae.api.model import priors_of
 from mnist_vae.errors import InputError
 from mnist_vae.latents import priors
 from mnist_vae.nets.vae import VAE
@@ -97,8 +99,7 @@ def test_the_prior_of_training_is_the_standard_normal(path: Path, network: VAE) 
 def test_what_lies_beside_a_model_is_its_priors(
     path: Path, network: VAE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert priors_path(path).name == "renamed by someone.priors.safetensors"
-    write_priors(priors_path(path), network)
+    write_priors(priors_of(path)[0], network)
     model = load(path)
     assert model.priors == ("standard", "gaussian", "mixture", "classes")
     # Of each class one latent lies far from the others', and so tells which class was drawn.
@@ -110,7 +111,7 @@ def test_what_lies_beside_a_model_is_its_priors(
         drawn.append(found.latents)
         return found
 
-    monkeypatch.setattr(priors, "draw", watch)
+    monkeypatch.setattr(module, "draw", watch)
     np.testing.assert_array_equal(model.sample(9, digit=7), model.sample(9, label="7"))
     np.testing.assert_array_equal(drawn[0].argmax(1), [1] * 9)
     model.sample(9, label="dog")
@@ -132,23 +133,39 @@ def test_what_lies_beside_a_model_is_its_priors(
 def test_what_cannot_be_sampled(
     path: Path, network: VAE, asked: dict[str, object], message: str
 ) -> None:
-    write_priors(priors_path(path), network)
+    write_priors(priors_of(path)[0], network)
     with pytest.raises(ValueError, match=message):
         load(path).sample(1, **asked)  # type: ignore[arg-type]
+
+
+def test_priors_are_found_beside_a_model_in_a_project_or_where_one_says(tmp_path: Path) -> None:
+    path = tmp_path / "models/a.safetensors"
+    network = write_model(path)
+    own, pipelines = tmp_path / "mine", tmp_path / "data/priors/a.safetensors"
+    write_priors(own, network)
+    assert load(path).priors == ("standard",)
+    assert len(load(path, priors=str(own)).priors) == 4
+    shutil.copytree(tmp_path / "models", tmp_path / "elsewhere")
+    for place, of in ((pipelines, path), (tmp_path / "elsewhere/a.priors.safetensors", None)):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(own, place)
+        assert len(load(of or tmp_path / "elsewhere/a.safetensors").priors) == 4
+    with pytest.raises(InputError, match="nowhere: not found"):
+        load(path, priors=tmp_path / "nowhere")
 
 
 def test_an_autoencoder_samples_from_a_fitted_prior_only(path: Path) -> None:
     network = write_model(path, kind="ae", kl_weight=None)
     with pytest.raises(ValueError, match="prior is 'mixture', this model has none"):
         load(path).sample(1)
-    write_priors(priors_path(path), network)
+    write_priors(priors_of(path)[0], network)
     assert load(path).sample(2).shape == (2, 1, 28, 28)
 
 
 def test_priors_of_other_weights_are_refused(path: Path, network: VAE) -> None:
     with torch.no_grad():
         network.mean.bias.add_(1)
-    write_priors(priors_path(path), network)
+    write_priors(priors_of(path)[0], network)
     with pytest.raises(InputError, match=r"priors\.safetensors: fitted on .* of other weights"):
         load(path)
 

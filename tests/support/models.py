@@ -56,11 +56,5 @@ def write_priors(path: Path, network: VAE) -> None:
         "mixture": priors.mixture(latents, 2, seed=0),
         "classes": priors.by_class(latents, labels, 2, seed=0),
     }
-    arrays = {
-        f"{name}.{part}": array
-        for name, prior in fitted.items()
-        for part, array in prior._asdict().items()
-        if array is not None
-    }
     facts = PriorsFacts(model="small", weights=weights.digest(network), seed=0, components=2)
-    PRIORS.write(path, arrays, facts)
+    PRIORS.write(path, priors.to_arrays(fitted), facts)

@@ -13,9 +13,9 @@ from mnist_vae import seeds
 from mnist_vae.api.images import to_latents, to_network
 from mnist_vae.errors import InputError
 from mnist_vae.files.priors import PRIORS
-from mnist_vae.latents import codes, priors
-from mnist_vae.latents.codes import Posterior
-from mnist_vae.latents.priors import Prior
+from mnist_vae.latents import codes
+from mnist_vae.latents.posteriors import Posterior, sample
+from mnist_vae.latents.priors import Prior, draw, of_arrays, standard
 from mnist_vae.measure.distortion import squared_error
 from mnist_vae.nets import weights
 from mnist_vae.nets.devices import BATCH
@@ -103,10 +103,10 @@ class Model:
             known = ", ".join(self._fitted) or "none"
             raise ValueError(
                 f"prior is {name!r}, this model has {known}; fitted priors lie in a file beside "
-                f"the model's, {priors_path(Path(f'{self.facts.model}.safetensors'))}"
+                "the model's, NAME.priors.safetensors, or load is told where"
             )
         rng = seeds.stream(seed, "samples")
-        drawn = priors.draw(self._fitted[name], count, rng, self._class(label))
+        drawn = draw(self._fitted[name], count, rng, self._class(label))
         return codes.decode(self.network, drawn.latents)
 
     def score(self, images: np.ndarray, *, draws: int = 8, seed: int = 0) -> Score:
@@ -131,7 +131,7 @@ class Model:
         mean, logvar = posterior.mean.astype(np.float64), posterior.logvar.astype(np.float64)
         rates = 0.5 * (mean**2 + np.expm1(logvar) - logvar).sum(1)
         rng = seeds.stream(seed, "score")
-        each = [self._log_likelihood(pixels, codes.sample(*posterior, rng)) for _ in range(draws)]
+        each = [self._log_likelihood(pixels, sample(*posterior, rng)) for _ in range(draws)]
         return Score(errors, np.mean(each, 0) - rates)
 
     @torch.inference_mode()
@@ -164,34 +164,38 @@ class Model:
         return self.facts.classes.index(label)
 
 
-def load(path: str | PathLike[str], *, device: str = "cpu") -> Model:
+def load(
+    path: str | PathLike[str],
+    *,
+    priors: str | PathLike[str] | None = None,
+    device: str = "cpu",
+) -> Model:
     """A model from its file, whatever the file is called, on a device of torch's.
 
-    Priors that were fitted on its latents are taken from the file ``NAME.priors.safetensors``
-    beside it, if that is there. Raises InputError, naming the file, for one that is missing,
-    damaged, no model, or for priors of another model.
+    ``priors`` is the file of the priors that were fitted on its latents. Where it is left out, it
+    is looked for beside the model, as ``NAME.priors.safetensors``, and where the pipeline writes
+    it. Raises InputError, naming the file, for one that is missing, damaged, no model, or for
+    priors of another model.
     """
     path = Path(path)
     network, facts = weights.load(path)
-    fitted = {"standard": priors.standard(network.latent_dim)} if network.variational else {}
-    if priors_path(path).exists():
-        fitted |= _read_priors(priors_path(path), network)
+    fitted = {"standard": standard(network.latent_dim)} if network.variational else {}
+    places = priors_of(path) if priors is None else [Path(priors)]
+    for place in places:
+        if priors is not None or place.exists():
+            fitted |= _read_priors(place, network)
+            break
     return Model(network.to(device), facts, fitted)
 
 
-def priors_path(path: Path) -> Path:
-    """Where the priors of a model in a file lie."""
-    return path.with_suffix(f".priors{path.suffix}")
+def priors_of(path: Path) -> list[Path]:
+    """Where the priors of a model in a file may lie: beside it, and in a project of this kind."""
+    beside = path.with_suffix(f".priors{path.suffix}")
+    return [beside, path.parent.parent / "data" / "priors" / path.name]
 
 
 def _read_priors(path: Path, network: VAE) -> dict[str, Prior]:
     arrays, facts = PRIORS.read(path, sizes={"D": network.latent_dim})
     if facts.weights != weights.digest(network):
-        raise InputError(f"{path}: fitted on the latents of other weights than those beside it")
-    names = ("gaussian", "mixture", "classes")
-    return {name: _prior(arrays, name) for name in names if f"{name}.weights" in arrays}
-
-
-def _prior(arrays: dict[str, np.ndarray], name: str) -> Prior:
-    share, means, factors = (arrays[f"{name}.{part}"] for part in ("weights", "means", "factors"))
-    return Prior(share, means, factors, arrays.get(f"{name}.labels"))
+        raise InputError(f"{path}: fitted on the latents of other weights than the model's")
+    return of_arrays(arrays)
