@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -141,6 +142,22 @@ def test_a_cross_entropy_has_no_variance(capsys: pytest.CaptureFixture[str]) -> 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "per image          BCE + 784 · KL, both summed"
     assert lines[1] == "calibrated weight  0.001276 in place of 1"
+
+
+KL_PAGE = (ROOT / "docs/kl.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"^    \$ mnist-vae (.*)\n((?:    (?!\$).*\n)+)", KL_PAGE, re.MULTILINE)
+
+
+def test_the_page_shows_commands() -> None:
+    assert len(SHOWN) == KL_PAGE.count("$ mnist-vae") == 3
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN)
+def test_the_page_shows_what_the_command_prints(
+    command: str, output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(command.split())
+    assert capsys.readouterr().out == textwrap.dedent(output)
 
 
 @pytest.mark.parametrize(
