@@ -79,7 +79,7 @@ def _convert(
         )
     except ImportError as error:
         raise InputError(
-            f"ONNX needs the package {error.name}: pip install 'mnist-vae[onnx]'"
+            f"ONNX needs the package {error.name}: pip install onnx onnxscript"
         ) from None
     assert program is not None
     proto = program.model_proto
