@@ -32,7 +32,9 @@ def never_run(name: str) -> bool:
     """Whether a line names a stage of the study that has no results to be out of date."""
     stage = re.search(r"studies/dvc\.yaml:([\w@]+)", name)
     lock = Path("studies/dvc.lock")
-    return bool(stage) and (not lock.exists() or f"\n  {stage[1]}:" not in lock.read_text())
+    if not stage:
+        return False
+    return not lock.exists() or (f"\n  {stage[1]}:" not in lock.read_text())
 
 
 def reasons(changes: list[Any]) -> list[str]:
