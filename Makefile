@@ -72,7 +72,7 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 	@echo "requirements.txt made anew; make test installs and tries it"
 
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
-	@rm -rf $(VENV) data models checkpoints dvc_plots .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .coverage mutants src/*.egg-info
 	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

@@ -9,6 +9,8 @@ from start import run
 
 from pathlib import Path
 
+import torch
+
 from mnist_vae import parallel, process
 from mnist_vae.files import curves
 from mnist_vae.files.split import read_split
@@ -69,7 +71,9 @@ def main() -> None:
         image_size=data.image_size,
         channels=data.channels,
         classes=data.classes,
+        variance=curve[-1][1]["squared_error"] / data.images[0].size,
         device=f"{devices.describe(device)}, {precision}",
+        torch=str(torch.__version__),
     )
     weights.save(Path(f"models/{name}.safetensors"), vae, facts)
     kept.clear()

@@ -55,6 +55,7 @@ def add_import(project: Path, statement: str) -> None:
         ),
         ("from mnist_vae import settings", {"settings.py"}),
         ("def f():\n    from mnist_vae import settings", {"settings.py"}),
+        ("if TYPE_CHECKING:\n    from mnist_vae import settings", set()),
         # Relative imports, and a package that holds code.
         ("import mnist_vae.files.maps", {"files/store.py", "files/maps.py", "settings.py"}),
         (

@@ -91,6 +91,8 @@ def _imported_names(file: Path, tree: ast.Module, functions_too: bool, root: Pat
 
 def _nodes(tree: ast.AST, functions_too: bool) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue  # never run
         if functions_too or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
             yield from _nodes(node, functions_too)

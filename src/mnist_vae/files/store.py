@@ -26,7 +26,7 @@ from safetensors import SafetensorError, safe_open
 from mnist_vae.errors import InputError
 
 Arrays = dict[str, np.ndarray]
-MAPPED = 256 * 2**20
+MAPPED = 64 * 2**20
 """Bytes from which a file's arrays stay in the file until they are used."""
 TYPES = {"BOOL": "?", "C64": "<c8"} | {
     f"{kind}{8 * size}": f"<{kind.lower()}{size}"

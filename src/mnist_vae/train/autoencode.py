@@ -83,8 +83,9 @@ def train(
     ``squared_error`` and, in nats, the ``kl`` of a VAE.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize"))
-    # In parts, for a sum of bytes is one of numbers of eight bytes.
-    total = sum(int(part.sum(dtype=torch.int64)) for part in images.split(10_000))
+    # In parts, for torch makes numbers of eight bytes of all that it sums.
+    parts = images.reshape(-1).split(2**22)
+    total = sum(int(part.sum(dtype=torch.int64)) for part in parts)
     pixel_mean = total / images.numel() / 255
     initialize.initialize(network, recipe.initialization, generator, pixel_mean)
     task = Autoencode(network.to(device or images.device), settings, (images,), binarise)
