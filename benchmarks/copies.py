@@ -31,6 +31,9 @@ def copy(project: Path, target: Path, change: Change) -> None:
     for file in ("dvc.yaml", "requirements.txt"):
         shutil.copy2(project / file, target / file)
     tree = yaml.safe_load((project / "params.yaml").read_text())
+    dataset = Path("datasets") / tree["data"]["dataset"]
+    if (project / dataset / "source.yaml").exists():  # what is published; it is fetched, not copied
+        shutil.copytree(project / dataset, target / dataset)
     change(tree)
     (target / "params.yaml").write_text(yaml.safe_dump(tree))
 

@@ -31,7 +31,7 @@ def published(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     remote = tmp_path_factory.mktemp("remote")
     shutil.copytree(project, copy)
     must(copy, "git", "init", "-q")
-    must(copy, "dvc", "commit", "--force")
+    must(copy, "dvc", "commit", "--force", "dvc.yaml")
     must(copy, "dvc", "remote", "add", "--default", "ours", str(remote))
     must(copy, "dvc", "push")
     must(copy, "git", "add", "--all")

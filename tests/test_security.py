@@ -22,7 +22,8 @@ SOURCES = [
 # --- Nothing that is read is run ------------------------------------------------------------------
 
 RUN_WHAT_THEY_READ = {
-    *("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"),
+    *("pickle", "_pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve"),
+    *("joblib.load", "joblib.dump", "joblib.numpy_pickle"),
     *("torch.load", "torch.jit.load", "torch.hub", "torch.package", "pandas.read_pickle"),
     *("yaml.load", "yaml.load_all", "yaml.full_load", "yaml.full_load_all"),
     *("yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.Loader", "yaml.UnsafeLoader"),

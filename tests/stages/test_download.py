@@ -27,6 +27,7 @@ DATA = {
     "dataset": "mnist",
     "image_size": 28,
     "channels": 1,
+    "binarise": "none",
     "test_fraction": 0.1,
     "skip_unreadable": False,
     "sources": ["npm"],
@@ -88,10 +89,10 @@ def test_a_folder_of_pictures_is_read_and_what_is_skipped_is_counted(tmp_path: P
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0
     assert re.fullmatch(r"1 files skipped, the first: datasets/photos/a/notes.txt: .*\n", err)
-    assert out.splitlines()[1] == "data/test.safetensors: 4 images from datasets/photos"
+    assert out.splitlines()[1] == "data/test.safetensors: 10 images from datasets/photos"
     arrays, facts = IMAGES.read(tmp_path / "data/test.safetensors", needs=("labels",))
     assert (facts.dataset, facts.classes) == ("photos", ("a", "b"))
-    assert arrays["images"].shape == (4, 3, 32, 32)
+    assert arrays["images"].shape == (10, 3, 32, 32)
     np.testing.assert_array_equal(arrays["images"][:, 0, 0, 0] % 2, arrays["labels"])
 
 

@@ -95,12 +95,14 @@ def test_all_shifts_are_drawn(task: Classify) -> None:
 VALID = {"epochs": 5, "batch_size": 128, "learning_rate": 0.004}
 
 
-@pytest.mark.parametrize("change", [{}, {"epochs": 1, "batch_size": 60_000, "learning_rate": 1}])
+@pytest.mark.parametrize(
+    "change", [{}, {"least_images": 1}, {"epochs": 1, "batch_size": 60_000, "learning_rate": 1}]
+)
 def test_settings(change: dict[str, Any]) -> None:
     settings = check(VALID | change, ClassifierSettings, "classifier")
-    assert msgspec.to_builtins(settings) == VALID | change
+    assert msgspec.to_builtins(settings) == {"least_images": None} | VALID | change
     recipe = msgspec.to_builtins(settings.recipe)
-    assert {key: recipe[key] for key in VALID} == VALID | change
+    assert {key: recipe[key] for key in VALID | change} == VALID | change
 
 
 @pytest.mark.parametrize(

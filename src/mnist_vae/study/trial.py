@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import functools
 import hashlib
-import importlib
+import importlib.util
 import json
 import sys
 import time
@@ -257,7 +257,9 @@ def _check_code(digests: Mapping[str, str]) -> None:
 
 @functools.cache
 def _code_digest(module: str) -> str:
-    return _digest(Path(str(importlib.import_module(module).__file__)))
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    return _digest(Path(str(spec.origin)))
 
 
 def _digest(path: Path) -> str:
