@@ -80,10 +80,8 @@ def result(folder: Path, name: str) -> tuple[dict[str, np.ndarray], dict[str, Te
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs Gloo")
-@pytest.mark.parametrize("name", MODELS)
-def test_two_processes_learn_what_one_does_and_one_of_them_writes(
-    tmp_path: Path, name: str
-) -> None:
+def test_two_processes_learn_what_one_does_and_one_of_them_writes(tmp_path: Path) -> None:
+    name = "sigma"
     for processes in (1, 2):
         with train(tmp_path / str(processes), name, processes) as training:
             printed, _ = training.communicate()
