@@ -11,7 +11,6 @@ from __future__ import annotations
 from beside import ROOT, run
 
 import argparse
-import hashlib
 import importlib.util
 import itertools
 import json
@@ -34,13 +33,13 @@ from machine import floors, spread, timed
 from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
-from trainings import Training, train, with_seed
+from trainings import train, with_seed
 
 from mnist_vae import process
 from mnist_vae.files import store
 from mnist_vae.files.images import IMAGES
 from mnist_vae.latents.codes import decode, encode
-from mnist_vae.nets import devices, fast
+from mnist_vae.nets import devices, fast, weights
 from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.nets.vae import VAE
 from mnist_vae.settings import read_params
@@ -119,17 +118,9 @@ def trainings(card: Card) -> dict[str, Any]:
             "seconds": spread([run.seconds for run in runs]),
             "final_training_loss": spread([run.final_training_loss for run in runs[:-1]]),
             "test_squared_error": spread([run.test_squared_error for run in runs[:-1]]),
-            "same_bytes_again": digest(runs[0]) == digest(runs[-1]),
+            "same_bytes_again": weights.digest(runs[0].network) == weights.digest(runs[-1].network),
         }
     return table
-
-
-def digest(training: Training) -> str:
-    """Of the weights."""
-    sha = hashlib.sha256()
-    for value in training.network.state_dict().values():
-        sha.update(value.numpy().tobytes())
-    return sha.hexdigest()
 
 
 def notebook_recipe(card: Card) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def main() -> None:
         images = devices.to_device(training.images, device)
         labels = devices.to_device(training.labels, device)
         epochs = settings.recipe.for_images(len(images)).epochs
-        for epoch in train(network, settings, images, labels, seed=seed):
+        for epoch in train(network, settings, images, labels, seed=seed, device=device):
             progress, loss = f"{epoch.number}/{epochs}", epoch.means["loss"]
             print(f"classifier, epoch {progress}: cross-entropy {loss:.4f}", flush=True)
         measured = {

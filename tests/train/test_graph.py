@@ -147,6 +147,13 @@ def test_images_that_stay_on_the_processor_are_streamed(
     assert streamed_epochs == epochs
     assert differing(there, streamed) == []
 
+    settings = classify.ClassifierSettings(epochs=2, batch_size=64, learning_rate=0.01)
+    images, labels = digits()
+    networks = [Classifier(), Classifier()]
+    for network, given in zip(networks, (images.to(card), images), strict=True):
+        list(classify.train(network, settings, given, labels.to(card), seed=0, device=card))
+    assert differing(*networks) == []
+
 
 @gpu
 def test_a_killed_training_goes_on_to_the_same_end(card: torch.device, tmp_path: Path) -> None:

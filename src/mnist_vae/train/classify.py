@@ -86,11 +86,18 @@ class Classify:
 
 
 def train(
-    network: Classifier, settings: ClassifierSettings, images: Tensor, labels: Tensor, *, seed: int
+    network: Classifier,
+    settings: ClassifierSettings,
+    images: Tensor,
+    labels: Tensor,
+    *,
+    seed: int,
+    device: torch.device | None = None,
 ) -> Iterator[loop.Epoch]:
     """Initialize and train the classifier in place; see ``loop.train``.
 
-    ``images`` are uint8 [N, C, H, W] and ``labels`` [N], both on the device to train on. An epoch's
+    ``images`` are uint8 [N, C, H, W] and ``labels`` [N], both on the device to train on, which
+    ``device`` names where they are too many for it and stay on the CPU. An epoch's
     means have the cross-entropy in nats as their ``loss``.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize classifier"))
@@ -98,7 +105,7 @@ def train(
         for layer in layers_of(network):
             he(layer, generator, gain=1 if layer is network.head else 2)
     recipe = settings.recipe.for_images(len(images))
-    task = Classify(network.to(images.device), (images, labels))
+    task = Classify(network.to(device or images.device), (images, labels))
     yield from loop.train(
         task, recipe, peak=settings.learning_rate, seed=seeds.number(seed, "classifier")
     )

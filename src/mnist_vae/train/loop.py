@@ -158,14 +158,9 @@ def feed(
     rows = max(1, CHUNK // example // batch_size) * batch_size
 
     def gather(part: Tensor) -> list[Tensor]:
-        here = to_device(part, device)
-        columns = [
-            to_device(column.index_select(0, part), device)
-            if column.device != device
-            else column.index_select(0, here)
-            for column in task.examples
-        ]
-        return columns + [to_device(x, device) for x in task.draw(generator, len(part))]
+        there = {column.device: to_device(part, column.device) for column in task.examples}
+        columns = [column.index_select(0, there[column.device]) for column in task.examples]
+        return [to_device(x, device) for x in (*columns, *task.draw(generator, len(part)))]
 
     chunks = map(gather, order.split(rows))
     first = next(chunks)
@@ -178,7 +173,7 @@ def feed(
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     """A copy on a device; on CUDA without waiting for what the card has still to do."""
-    if device.type == "cuda":
+    if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
