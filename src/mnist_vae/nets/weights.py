@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from torch import nn
 
@@ -63,3 +65,12 @@ def fill(network: nn.Module, arrays: Arrays, problem: str) -> None:
             )
     network.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
     network.eval()
+
+
+def digest(network: nn.Module) -> str:
+    """SHA-256 of the weights of a network, names and shapes included."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays_of(network).items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).data.cast("B"))
+    return digest.hexdigest()
