@@ -8,9 +8,11 @@ the image, and the covariance that the decoder's slope there asks for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,9 +20,12 @@ from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.likelihood import Likelihood
 
 Logits = Callable[[Tensor], Tensor]
-"""A decoder: logits [B, C, H, W] of latents [B, D]."""
+"""A decoder: logits [B, C, H, W] of latents [B, D], both on the CPU, where all else is computed."""
 DIFFERENCE = 1e-3
-"""Step of the differences that slopes are taken from, in units of a latent's posterior."""
+"""Width of the differences that slopes are taken from, in latents whose spread is about 1.
+
+Far above float32's rounding, far below where a decoder bends.
+"""
 DAMPING = (1.0, 0.5, 0.25, 0.0625)
 """Parts of a step that are tried; the best is taken, or none."""
 SCALES = (1.0, 1.5)
@@ -63,56 +68,81 @@ def fit(
     Each of the ``steps`` is one of Gauss-Newton's on log p(x|z) + log p(z), shortened where it
     would not climb. The slopes of the decoder are differences, good enough here: whatever the
     proposal is, importance sampling is right, only better or worse. Linear decoders with a
-    Gaussian are fitted exactly in one step. In float64, but for the decoder.
+    Gaussian are fitted exactly in one step.
     """
-    z = start.double()
+    fitted = [
+        _fit(logits, likelihood, batch, z.double(), variance, steps)
+        for batch, z in zip(images.split(BATCH), start.split(BATCH), strict=True)
+    ]
+    return Proposal(*(torch.cat(part) for part in zip(*fitted, strict=True)))
+
+
+def _fit(
+    logits: Logits,
+    likelihood: Likelihood,
+    images: Tensor,
+    z: Tensor,
+    variance: float | None,
+    steps: int,
+) -> Proposal:
     for _ in range(steps):
         gradient, precision = _slopes(logits, likelihood, images, z, variance)
         step = torch.linalg.solve(precision, gradient)
         trials = [z, *(z + part * step for part in DAMPING)]
-        heights = [_height(logits, likelihood, images, trial, variance) for trial in trials]
+        heights = [
+            likelihood.log_probability(images, _decode(logits, trial), variance)
+            - 0.5 * trial.square().sum(1)
+            for trial in trials
+        ]
         best = torch.stack(heights).argmax(0)
-        z = torch.stack(trials)[best, torch.arange(len(z), device=z.device)]
+        z = torch.stack(trials)[best, torch.arange(len(z))]
     _, precision = _slopes(logits, likelihood, images, z, variance)
-    # The inverse of the precision's factor, transposed, is a factor of the covariance, but an
-    # upper one.
     return Proposal(z, torch.linalg.cholesky(torch.linalg.inv(precision)))
 
 
-def draw(proposal: Proposal, noise: Tensor, wide: Tensor) -> Draw:
-    """Draw a latent for each image, from standard normal ``noise`` [N, D].
-
-    ``wide`` [N] are whole numbers that say which of ``SCALES`` each draw takes, equally often.
-    """
-    scales = torch.tensor(SCALES, dtype=torch.float64, device=noise.device)
-    scaled = scales[wide, None] * noise
+def draw(proposal: Proposal, generator: torch.Generator) -> Draw:
+    """Draw a latent for each image."""
+    n, dim = proposal.mean.shape
+    noise = torch.randn(n, dim, generator=generator, dtype=torch.float64)
+    scales = torch.tensor(SCALES, dtype=torch.float64)
+    scaled = scales[torch.randint(len(SCALES), (n,), generator=generator), None] * noise
     latents = proposal.mean + (proposal.factor @ scaled[..., None])[..., 0]
-    dim = noise.shape[1]
-    square = scaled.square().sum(1)
-    # log q - its constants, which p(z) has too.
-    each = -0.5 * square[:, None] / scales.square() - dim * scales.log()
-    log_q = each.logsumexp(1) - torch.tensor(float(len(SCALES))).double().log()
+    # log q without the powers of 2 π, which p(z) has too.
+    each = -0.5 * scaled.square().sum(1, keepdim=True) / scales.square() - dim * scales.log()
+    log_q = each.logsumexp(1) - math.log(len(SCALES))
     log_q = log_q - proposal.factor.diagonal(dim1=1, dim2=2).log().sum(1)
     return Draw(latents, -0.5 * latents.square().sum(1) - log_q)
+
+
+@torch.no_grad()
+def log_weights(
+    proposal: Proposal,
+    logits: Logits,
+    likelihood: Likelihood,
+    images: Tensor,
+    *,
+    variance: float | None,
+    draws: int,
+    generator: torch.Generator,
+) -> np.ndarray:
+    """What ``draws`` latents of each image weigh: log p(x|z) + log p(z) - log q(z), [N, draws]."""
+    weights = torch.empty(len(images), draws, dtype=torch.float64)
+    for k in range(draws):
+        drawn = draw(proposal, generator)
+        likely = likelihood.log_probability(images, _decode(logits, drawn.latents), variance)
+        weights[:, k] = likely + drawn.log_ratio
+    return weights.numpy()
 
 
 def _decode(logits: Logits, z: Tensor) -> Tensor:
     return torch.cat([logits(batch.float()) for batch in z.split(BATCH)])
 
 
-def _height(
-    logits: Logits, likelihood: Likelihood, images: Tensor, z: Tensor, variance: float | None
-) -> Tensor:
-    """log p(x, z) of each image [N], but for a constant."""
-    decoded = _decode(logits, z)
-    return likelihood.log_probability(images, decoded, variance) - 0.5 * z.square().sum(1)
-
-
 def _slopes(
     logits: Logits, likelihood: Likelihood, images: Tensor, z: Tensor, variance: float | None
 ) -> tuple[Tensor, Tensor]:
     """Gradient [N, D] of log p(x, z) and its expected negative curvature [N, D, D]."""
-    n, dim = z.shape
+    dim = z.shape[1]
     center = _decode(logits, z).double()
     columns = []
     for d in range(dim):
@@ -120,9 +150,9 @@ def _slopes(
         moved[:, d] += DIFFERENCE
         # What float32 makes of both latents is what they differ by.
         width = (moved.float() - z.float())[:, d].double()
-        columns.append(((_decode(logits, moved).double() - center).flatten(1)) / width[:, None])
+        columns.append((_decode(logits, moved).double() - center).flatten(1) / width[:, None])
     jacobian = torch.stack(columns, 2)  # [N, P, D]
     score, information = likelihood.slopes(images, center, variance)
     gradient = (score.flatten(1)[:, None] @ jacobian)[:, 0] - z
     precision = jacobian.mT @ (information.flatten(1)[..., None] * jacobian)
-    return gradient, precision + torch.eye(dim, dtype=z.dtype, device=z.device)
+    return gradient, precision + torch.eye(dim, dtype=z.dtype)

@@ -48,16 +48,19 @@ class Classified(NamedTuple):
     """float32 [N, F], the layer before the last."""
     digits: np.ndarray
     """int64 [N], the likeliest digit."""
+    confidence: np.ndarray
+    """float32 [N], its probability."""
 
 
 @torch.inference_mode()
 def classify(network: Classifier, images: np.ndarray) -> Classified:
-    """Features and digits of images [N, H, W], uint8 or float in [0, 1]."""
+    """Features, digits and confidence of images [N, H, W], uint8 or float in [0, 1]."""
     device = network.head.weight.device
     scale = 255 if images.dtype == np.uint8 else 1
-    features, digits = [], []
+    features, logits = [], []
     for batch in torch.from_numpy(images)[:, None].split(BATCH):
         last = network.features(batch.to(device).float() / scale)
         features.append(last.cpu().numpy())
-        digits.append(network.head(last).argmax(1).cpu().numpy())
-    return Classified(np.concatenate(features), np.concatenate(digits))
+        logits.append(network.head(last).cpu())
+    confidence, digits = torch.cat(logits).softmax(1).max(1)
+    return Classified(np.concatenate(features), digits.numpy(), confidence.numpy())
