@@ -16,6 +16,7 @@ from mnist_vae.files.images import IMAGES, ImagesFacts
 from mnist_vae.files.kind import Kind
 from mnist_vae.files.latents import LATENTS, LatentsFacts
 from mnist_vae.files.maps import MAPS, MapsFacts
+from mnist_vae.files.priors import PRIORS, PriorsFacts
 from mnist_vae.files.store import Arrays
 from mnist_vae.files.views import VIEWS, ViewsFacts
 from mnist_vae.settings import Settings
@@ -24,6 +25,7 @@ DECLARED: list[tuple[Kind[Any], Settings]] = [
     (IMAGES, ImagesFacts(split="train")),
     (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3)),
     (VIEWS, ViewsFacts(model="vae", epochs=3, classes=(2, 4, 5, 6), start=200)),
+    (PRIORS, PriorsFacts(model="vae", weights="ab", seed=0, components=10)),
     (MAPS, MapsFacts(model="vae", method="t-SNE", perplexity=30.0)),
 ]
 each_kind = pytest.mark.parametrize(("kind", "facts"), DECLARED, ids=[k.what for k, _ in DECLARED])

@@ -69,3 +69,20 @@ def test_too_near_is_a_share_of_samples() -> None:
     assert too_near(np.array([1, 10.8, 11, 50]), real, 0.1) == 50
     assert too_near(real, real, 0.1) == 10
     assert too_near(real + 100, real) == 0
+
+
+@pytest.mark.parametrize(
+    ("images", "training", "complaint"),
+    [
+        (np.zeros((2, 4)), np.zeros((3, 5)), "images have 4 pixels, training has 5"),
+        (np.zeros((0, 4)), np.zeros((3, 4)), r"images is \(0, 4\), must be \[N, \.\.\.\]"),
+        (np.zeros((2, 4)), np.zeros((0, 4)), r"training is \(0, 4\), must be \[N, \.\.\.\]"),
+        (np.zeros(4), np.zeros((3, 4)), r"images is \(4,\), must be \[N, \.\.\.\]"),
+        (np.full((2, 4), np.nan), np.zeros((3, 4)), "images has a NaN"),
+    ],
+)
+def test_images_that_cannot_be_meant_are_refused(
+    images: np.ndarray, training: np.ndarray, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        nearest_distances(images, training)

@@ -46,7 +46,7 @@ def test_classifying_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, network: Classifier, batch: int
 ) -> None:
     monkeypatch.setattr(classifier, "BATCH", batch)
-    features, digits = classify(network, IMAGES)
+    features, digits, confidence = classify(network, IMAGES)
     assert features.shape == (50, 128)
     assert features.dtype == np.float32
     assert features.std() > 0.1
@@ -54,6 +54,8 @@ def test_classifying_does_not_depend_on_the_batch(
     np.testing.assert_allclose(features, whole, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(digits, network.head(whole).argmax(1))
     assert digits.dtype == np.int64
+    probabilities = network.head(whole).softmax(1).detach()
+    np.testing.assert_allclose(confidence, probabilities.max(1).values, rtol=1e-4)
     assert len(set(digits.tolist())) > 1
 
 
@@ -64,8 +66,8 @@ def test_bytes_and_pixels_are_the_same_to_it(network: Classifier) -> None:
 
 
 def test_no_images_have_no_digits(network: Classifier) -> None:
-    features, digits = classify(network, IMAGES[:0])
-    assert (features.shape, digits.shape) == ((0, 128), (0,))
+    features, digits, confidence = classify(network, IMAGES[:0])
+    assert (features.shape, digits.shape, confidence.shape) == ((0, 128), (0,), (0,))
 
 
 def test_features_in_bfloat16_are_given_in_float32(network: Classifier) -> None:

@@ -21,6 +21,8 @@ TOLERANCE = 0.01
 """Gain in nats per latent below which fitting stops; smaller gains do not show in samples."""
 ITERATIONS = 20
 """Passes of expectation and maximization, at most."""
+RIDGE = 1e-6
+"""Variance that is added to each dimension, in units of its own, against singular covariances."""
 
 
 class PriorSettings(Settings, frozen=True, kw_only=True):
@@ -63,15 +65,20 @@ def standard(dim: int) -> Prior:
 
 
 def gaussian(latents: np.ndarray) -> Prior:
-    """The Gaussian with the mean and the covariance of latents [N, D]."""
-    return mixture(latents, 1, seed=0)  # one component leaves nothing to chance
+    """The Gaussian with the mean and the covariance of latents [N, D].
+
+    Raises ValueError for fewer than 2 latents.
+    """
+    points, center, scale = _scaled(latents)
+    covariance = points.T @ points / len(points) + RIDGE * np.eye(points.shape[1])
+    factor = scale[:, None] * np.linalg.cholesky(covariance)
+    return Prior(np.ones(1), center[None], factor[None])
 
 
 def mixture(latents: np.ndarray, components: int, *, seed: int) -> Prior:
     """A mixture of Gaussians with full covariances, fitted to latents [N, D].
 
-    scikit-learn's, started by k-means, on latents scaled to unit variance, so that what it adds to
-    covariances against singular ones (10⁻⁶) is little for every dimension. Fewer than
+    scikit-learn's, started by k-means, on latents scaled to unit variance. Fewer than
     ``components`` where latents are too few to tell their covariances: D + 1 for each at least.
 
     Raises ValueError for fewer than 2 latents.
@@ -79,18 +86,18 @@ def mixture(latents: np.ndarray, components: int, *, seed: int) -> Prior:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
 
-    if len(latents) < 2:
-        raise ValueError(f"found {len(latents)} latents to fit a prior to, must be at least 2")
-    points = np.asarray(latents, np.float64)
-    center, scale = points.mean(0), points.std(0)
-    scale[scale == 0] = 1  # a dimension that is not in use
+    points, center, scale = _scaled(latents)
     count = max(1, min(components, len(points) // (points.shape[1] + 1)))
     fitted = GaussianMixture(
-        count, max_iter=ITERATIONS, tol=TOLERANCE, random_state=seeds.number(seed, "mixture") >> 32
+        count,
+        reg_covar=RIDGE,
+        max_iter=ITERATIONS,
+        tol=TOLERANCE,
+        random_state=seeds.number(seed, "mixture") >> 32,  # it takes 32 bits
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # good enough after ITERATIONS
-        fitted.fit((points - center) / scale)
+        fitted.fit(points)
     return Prior(
         fitted.weights_ / fitted.weights_.sum(),
         center + scale * fitted.means_,
@@ -155,3 +162,13 @@ def log_density(prior: Prior, latents: np.ndarray) -> np.ndarray:
         spread = np.log(np.diag(factor)).sum() + 0.5 * len(mean) * math.log(2 * math.pi)
         each[:, k] = np.log(weight) - 0.5 * (white**2).sum(0) - spread
     return np.asarray(logsumexp(each, axis=1))
+
+
+def _scaled(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Latents [N, D] with mean 0 and variance 1, and what they were centred and scaled by."""
+    if len(latents) < 2:
+        raise ValueError(f"found {len(latents)} latents to fit a prior to, must be at least 2")
+    points = np.asarray(latents, np.float64)
+    center, scale = points.mean(0), points.std(0)
+    scale[scale == 0] = 1  # a dimension that is not in use
+    return (points - center) / scale, center, scale

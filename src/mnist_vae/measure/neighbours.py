@@ -74,9 +74,10 @@ def too_near(samples: np.ndarray, real: np.ndarray, quantile: float = 0.01) -> f
 
 
 def _pixels(name: str, images: np.ndarray) -> np.ndarray:
+    if images.ndim < 2 or not images.size:
+        raise ValueError(f"{name} is {images.shape}, must be [N, ...] and not empty")
     scale = 255 if images.dtype == np.uint8 else 1
-    flat = checks.matrix(name, images.reshape(len(images), -1) if images.ndim > 1 else images)
-    return np.asarray(flat / scale, np.float32)
+    return np.asarray(checks.matrix(name, images.reshape(len(images), -1)) / scale, np.float32)
 
 
 def _reach(points: np.ndarray, k: int) -> np.ndarray:

@@ -55,14 +55,14 @@ def frechet_floor(
     without replacement, several times. Raises ValueError for fewer others than features, or fewer
     than 2 draws.
     """
-    if len(others) < len(features) or draws < 2:
+    a, b = checks.matrix("features", features), checks.matrix("others", others)
+    if len(b) < len(a) or draws < 2:
         raise ValueError(
-            f"found {draws} draws of {len(features)} from {len(others)} others, must be at least "
+            f"found {draws} draws of {len(a)} from {len(b)} others, must be at least "
             "2 draws, each of no more than there are"
         )
     distances = [
-        frechet_distance(features, others[rng.choice(len(others), len(features), replace=False)])
-        for _ in range(draws)
+        frechet_distance(a, b[rng.choice(len(b), len(a), replace=False)]) for _ in range(draws)
     ]
     return Spread(float(np.mean(distances)), float(np.std(distances, ddof=1)))
 

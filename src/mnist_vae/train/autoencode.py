@@ -19,6 +19,7 @@ from mnist_vae.nets.vae import VAE
 from mnist_vae.train import loop, objective
 from mnist_vae.train.checkpoint import Checkpoints
 from mnist_vae.train.optimizer import Optimizer
+from mnist_vae.train.recentre import recentre
 from mnist_vae.train.recipe import Recipe
 
 FOLDER = Path("checkpoints")  # outside the outputs of DVC, which it deletes before a run
@@ -67,7 +68,8 @@ def train(
     """Initialize and train a network in place; see ``loop.train``.
 
     ``images`` are uint8 [N, C, H, W] on the device to train on. An epoch's means are ``loss``,
-    ``squared_error`` and, in nats, the ``kl`` of a VAE.
+    ``squared_error`` and, in nats, the ``kl`` of a VAE, as they were before the latents are
+    recentred after the last one, if the recipe says so.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize"))
     pixel_mean = float(images.float().mean()) / 255
@@ -76,6 +78,8 @@ def train(
     yield from loop.train(
         task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints
     )
+    if recipe.recentre and network.variational:
+        recentre(network, images)
 
 
 def checkpoints_of(
