@@ -160,7 +160,7 @@ def test_draws_have_the_density_that_is_said_of_them() -> None:
     drawn = proposal.draw(many, torch.Generator().manual_seed(0))
     assert drawn.log_ratio.exp().mean().item() == pytest.approx(1, abs=0.01)
     torch.testing.assert_close(drawn.latents.mean(0), one.mean[0], atol=0.02, rtol=0)
-    spread = np.mean(np.square(proposal.SCALES)) * factor @ factor.T
+    spread = float(np.mean(np.square(proposal.SCALES))) * factor @ factor.T
     torch.testing.assert_close(drawn.latents.T.cov(), spread, atol=0.03, rtol=0.02)
 
 

@@ -143,7 +143,7 @@ def metrics_of(name: str) -> dict[str, Any]:
     gaussian = model.get("likelihood") == "gaussian"
     shown = 1.01 * error / 784
     implied = shown if gaussian else model["kl_weight"] / 2
-    likelihood = {"elbo": 700.0, "nll": -750.0, "nll_standard_error": 1.5}
+    likelihood = {"elbo": 700.0, "nll": -750.0, "nll_standard_error": 1.5, "effective_samples": 9.0}
     metrics["train"]["kl"] = 100.0
     metrics["distortion"]["squared_error_sampled"] = 1.01 * error
     metrics["rate"] = {"kl": 100.0, "active_units": 16, "per_dimension": [6.25] * 16}

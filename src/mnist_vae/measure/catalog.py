@@ -136,13 +136,20 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         ),
         Metric(
             "likelihood.nll",
-            "NLL",
-            "By importance sampling from the posterior, ± its standard error over images. With a "
-            "Gaussian it is of a density over [0, 1]⁷⁸⁴, so it can be negative.",
+            "NLL, at most",
+            "By importance sampling from a Gaussian fitted to each image, ± its standard error "
+            "over images: a bound from above. With a Gaussian decoder it is of a density over "
+            "[0, 1]⁷⁸⁴, so it can be negative. Not stated where fewer than 5 draws count.",
             unit="nats per image",
             better="lower",
             sources=("Burda et al. 2016",),
             error="likelihood.nll_standard_error",
+        ),
+        Metric(
+            "likelihood.effective_samples",
+            "Draws that count",
+            "Effective sample size of that importance sampling, the median over images.",
+            unit="draws",
         ),
         Metric(
             "likelihood.bits_per_dimension",
@@ -164,8 +171,8 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         ),
         Metric(
             "likelihood.calibrated.nll",
-            "NLL, calibrated",
-            "Importance sampling under that variance.",
+            "NLL, calibrated, at most",
+            "Importance sampling under that variance, from Gaussians fitted under it.",
             unit="nats per image",
             better="lower",
             sources=(
@@ -173,6 +180,12 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
                 "Rybkin et al. 2021",
             ),
             error="likelihood.calibrated.nll_standard_error",
+        ),
+        Metric(
+            "likelihood.calibrated.effective_samples",
+            "Draws that count, calibrated",
+            "The same under that variance.",
+            unit="draws",
         ),
     ),
     "Latents of the test set": (

@@ -7,6 +7,8 @@ care, and a training of few epochs with a small KL weight leaves much of it unsp
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -56,12 +58,14 @@ def rescale(network: VAE, shift: Tensor, scale: Tensor) -> None:
     assert network.logvar is not None
     first = network.hidden[0]
     assert isinstance(first, nn.Linear)
-    with_bias = [
-        (network.mean, lambda w, b: (w / scale[:, None], (b - shift) / scale)),
-        (network.logvar, lambda w, b: (w, b - 2 * scale.log())),
-        (first, lambda w, b: (w * scale, b + w @ shift)),
-    ]
-    for layer, change in with_bias:
-        weight, bias = change(layer.weight.to(scale.dtype), layer.bias.to(scale.dtype))
-        layer.weight.copy_(weight)
-        layer.bias.copy_(bias)
+    _set(network.mean, lambda w, b: (w / scale[:, None], (b - shift) / scale))
+    _set(network.logvar, lambda w, b: (w, b - 2 * scale.log()))
+    _set(first, lambda w, b: (w * scale, b + w @ shift))
+
+
+def _set(layer: nn.Linear, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+    """Change weight and bias, computed in float64 where the device has it."""
+    wide = torch.float32 if layer.weight.device.type == "mps" else torch.float64
+    weight, bias = change(layer.weight.to(wide), layer.bias.to(wide))
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
