@@ -73,6 +73,7 @@ VALID: dict[str, Any] = {
     "precision": "bfloat16",
 }
 DEFAULTS: dict[str, Any] = {
+    "recentre": False,
     "last_batch_size": None,
     "optimizer": "adam",
     "learning_rate_2d": None,
