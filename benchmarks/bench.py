@@ -1,6 +1,6 @@
 """Time the project against the notebook's own loop, on this machine, in one run.
 
-Usage: python benchmarks/bench.py [--seeds N] [--output PATH]. Needs data/mnist, which
+Usage: python benchmarks/bench.py [--seeds N] [--output PATH]. Needs data/, which
 `make reproduce` leaves, and writes reports/benchmark.json. The notebook's loop runs for three
 epochs a round, which all cost the same after the first, and is extrapolated to its 300. What is
 compared takes turns, because machines are shared: a slow minute then slows both. Where other
@@ -122,7 +122,7 @@ def measure(project: Path, scale: Scale) -> dict[str, object]:
         row = f"notebook_recipe_{precision}"
         add(row, {"seconds": spread(seconds), "times_faster": faster})
 
-    test, _ = IMAGES.read(project / "data/mnist/test.safetensors", split="test")
+    test, _ = IMAGES.read(project / "data/test.safetensors", split="test")
     network = turns.trainings["vae16"][0].network
     fast.place(network, device, image_size=network.image_size)
     with watch.measuring("encode_10000_seconds"):

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import yaml
 
-from mnist_vae.data.mnist import SPLITS
+from mnist_vae.data.idx import PREFIXES
 from mnist_vae.errors import InputError
 from mnist_vae.files.images import IMAGES
 
@@ -39,8 +39,8 @@ def shrink(project: Path, target: Path) -> None:
         tree["embed"] |= {"early_iterations": 20, "iterations": 30}
 
     copy(project, target, change)
-    for split, count in zip(SPLITS, (400, 300), strict=True):
-        name = f"data/mnist/{split}.safetensors"
+    for split, count in zip(PREFIXES, (400, 300), strict=True):
+        name = f"data/{split}.safetensors"
         arrays, facts = IMAGES.read(project / name, split=split)
         few = {key: array[:count] for key, array in arrays.items()}
         IMAGES.write(target / name, few, facts)

@@ -38,12 +38,12 @@ class Images(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         """One image, float32 [1, 28, 28] in [0, 1]."""
-        return torch.from_numpy(self.images[index])[None].to(torch.float32).div(255)
+        return torch.from_numpy(self.images[index]).to(torch.float32).div(255)
 
 
 def main() -> None:
     device = devices.pick()
-    arrays, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    arrays, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
     loader = DataLoader(
         Images(arrays["images"]), batch_size=BATCH_SIZE, shuffle=True, num_workers=WORKERS
     )

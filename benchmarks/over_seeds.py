@@ -1,6 +1,6 @@
 """How far the results of every model spread over seeds: means ± standard deviations.
 
-Usage: python benchmarks/over_seeds.py [--seeds N]. Needs data/mnist, which `make reproduce` leaves,
+Usage: python benchmarks/over_seeds.py [--seeds N]. Needs data/, which `make reproduce` leaves,
 and writes reports/over_seeds.json. Every training is a process of its own, by the recipe of
 params.yaml.
 """

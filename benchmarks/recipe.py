@@ -33,8 +33,8 @@ def main() -> None:
         raise InputError("PRECISION: found bfloat16, which this machine computes in float32")
     settings, recipe = read_params(("models.vae16", ModelSettings), ("recipes.notebook", Recipe))
     few = msgspec.structs.replace(recipe, epochs=3, precision=precision)
-    arrays, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
-    images = devices.to_device(arrays["images"], device)[:, None]
+    arrays, _ = IMAGES.read(Path("data/train.safetensors"), split="train")
+    images = devices.to_device(arrays["images"], device)
 
     epochs = autoencode.train(build(settings), settings, few, images, seed=0)
     ends = [time.perf_counter() for _ in epochs]

@@ -1,6 +1,6 @@
 """How far one training's results differ between threads, precisions and devices.
 
-Usage: python benchmarks/reproducibility.py. Needs data/mnist, which `make reproduce` leaves, and
+Usage: python benchmarks/reproducibility.py. Needs data/, which `make reproduce` leaves, and
 writes reports/reproducibility.json. Every training is a process of its own with one seed; what
 differs is named in the first column. Two runs of the same kind come first: they must be identical.
 """

@@ -57,7 +57,7 @@ def train(project: Path, name: str, change: Change, **env: str) -> Training:
         seconds = time.perf_counter() - start
         curve = curves.read(target / f"reports/curves/{name}.csv")
         network, _ = weights.load(target / f"models/{name}.safetensors", name)
-    test, _ = IMAGES.read(project / "data/mnist/test.safetensors", split="test")
+    test, _ = IMAGES.read(project / "data/test.safetensors", split="test")
     pixels = decode(network, encode(network, test["images"]).mean)
     errors = squared_error(torch.from_numpy(test["images"]) / 255, torch.from_numpy(pixels))
     return Training(

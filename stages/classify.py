@@ -1,4 +1,7 @@
-"""Train the digit classifier that looks at what models decode. Usage: python stages/classify.py"""
+"""Train the classifier that looks at what models decode. Usage: python stages/classify.py
+
+Images without labels have none: the file says so, and what needs it is left out.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ import msgspec
 
 from mnist_vae import process
 from mnist_vae.files import store
-from mnist_vae.files.images import IMAGES
+from mnist_vae.files.split import read_split
 from mnist_vae.measure.accuracy import accuracy
+from mnist_vae.measure.dataset import describe
 from mnist_vae.nets import classifier_weights, devices
 from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.settings import Seed, read_params
@@ -21,23 +25,36 @@ from mnist_vae.train.classify import ClassifierSettings, train
 def main() -> None:
     process.tune_for_training()
     settings, seed = read_params(("classifier", ClassifierSettings), ("seed", Seed))
-    training, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
-    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), split="test")
+    training = read_split("train")
+    test = read_split("test", like=training)
+    size, channels = training.image_size, training.channels
     device = devices.pick()
-    images = devices.to_device(training["images"], device)[:, None]
-    labels = devices.to_device(training["labels"], device)
 
-    network = Classifier()
-    for epoch in train(network, settings, images, labels, seed=seed):
-        progress = f"{epoch.number}/{settings.epochs}"
-        print(f"classifier, epoch {progress}: cross-entropy {epoch.means['loss']:.4f}", flush=True)
+    network, measured = None, {}
+    if training.labels is None or test.labels is None:
+        print("no classifier: the images have no labels", flush=True)
+    else:
+        network = Classifier(len(training.classes), image_size=size, channels=channels)
+        images = devices.to_device(training.images, device)
+        labels = devices.to_device(training.labels, device)
+        for epoch in train(network, settings, images, labels, seed=seed):
+            progress, loss = f"{epoch.number}/{settings.epochs}", epoch.means["loss"]
+            print(f"classifier, epoch {progress}: cross-entropy {loss:.4f}", flush=True)
+        measured = {
+            "test_accuracy": accuracy(classify(network, test.images).labels, test.labels),
+            "epochs": settings.epochs,
+            "parameters": sum(p.numel() for p in network.parameters()),
+        }
     facts = classifier_weights.ClassifierFacts(
-        test_accuracy=accuracy(classify(network, test["images"]).digits, test["labels"]),
-        epochs=settings.epochs,
-        parameters=sum(p.numel() for p in network.parameters()),
+        dataset=training.dataset,
+        image_size=size,
+        channels=channels,
+        classes=training.classes,
+        **measured,
     )
     classifier_weights.save(Path("data/classifier.safetensors"), network, facts)
-    store.write_json(Path("reports/classifier.json"), msgspec.to_builtins(facts))
+    data = msgspec.to_builtins(describe(training, test))
+    store.write_json(Path("reports/classifier.json"), {**measured, "data": data})
 
 
 if __name__ == "__main__":

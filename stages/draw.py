@@ -27,7 +27,10 @@ def main() -> None:
         Path(f"data/images/{name}.safetensors"), model=name, epochs=encoded.epochs
     )
     maps, laid = MAPS.read(
-        Path(f"data/maps/{name}.safetensors"), sizes={"N": len(latents["mean"])}, model=name
+        Path(f"data/maps/{name}.safetensors"),
+        needs=["labels"] if encoded.classes else [],
+        sizes={"N": len(latents["mean"])},
+        model=name,
     )
 
     facts = {
@@ -35,12 +38,15 @@ def main() -> None:
         "seed": encoded.seed,
         "epochs": encoded.epochs,
         "start": shown.start,
-        "classes": shown.classes,
+        "dataset": encoded.dataset,
+        "classes": encoded.classes,
+        "corners": shown.corners,
         "method": laid.method,
         "perplexity": laid.perplexity,
     }
     drawn = model.of_model(settings, facts, curve, latents, views, maps)
-    files = {stem: style.png(figure, settings.dpi) for stem, figure in drawn}
+    colour = views["originals"].shape[1] == 3
+    files = {stem: style.png(figure, settings.dpi, full=colour) for stem, figure in drawn}
     # All are drawn before the first is written: there are all figures or none.
     for stem, data in files.items():
         store.write_bytes(Path(f"reports/figures/{name}/{stem}.png"), data)

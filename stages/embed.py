@@ -17,10 +17,12 @@ def main() -> None:
     name = process.argument("MODEL")
     (settings,) = read_params(("embed", EmbedSettings))
     latents, model = LATENTS.read(Path(f"data/latents/{name}.safetensors"), model=name)
-    maps, method = project(latents["mean"], latents["class_latents"], settings, model.seed)
+    maps, method = project(latents["mean"], latents.get("class_latents"), settings, model.seed)
+    if "labels" in latents:
+        maps["labels"] = latents["labels"]
     MAPS.write(
         Path(f"data/maps/{name}.safetensors"),
-        {**maps, "labels": latents["labels"]},
+        maps,
         MapsFacts(model=name, method=method, perplexity=settings.perplexity),
     )
 

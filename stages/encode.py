@@ -7,8 +7,8 @@ from start import run
 from pathlib import Path
 
 from mnist_vae import process
-from mnist_vae.files.images import IMAGES
 from mnist_vae.files.latents import LATENTS, LatentsFacts
+from mnist_vae.files.split import read_split
 from mnist_vae.files.views import VIEWS, ViewsFacts
 from mnist_vae.latents.codes import encode
 from mnist_vae.latents.views import EncodeSettings, explore
@@ -20,16 +20,25 @@ def main() -> None:
     name = process.argument("MODEL")
     (settings,) = read_params(("encode", EncodeSettings))
     vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
-    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), split="test")
-    train, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    train = read_split("train", C=vae.channels, H=vae.image_size)
+    test = read_split("test", like=train)
     fast.place(vae, devices.pick(), image_size=vae.image_size)
 
-    latents, views = explore(vae, test["images"], test["labels"], settings, model.seed)
-    latents |= {"train_mean": encode(vae, train["images"]).mean, "train_labels": train["labels"]}
+    classes = len(test.classes)
+    latents, views = explore(vae, test.images, test.labels, classes, settings, model.seed)
+    latents["train_mean"] = encode(vae, train.images).mean
+    if train.labels is not None:
+        latents["train_labels"] = train.labels
     LATENTS.write(
         Path(f"data/latents/{name}.safetensors"),
         latents,
-        LatentsFacts(model=name, seed=model.seed, epochs=model.epochs),
+        LatentsFacts(
+            model=name,
+            seed=model.seed,
+            epochs=model.epochs,
+            dataset=test.dataset,
+            classes=test.classes,
+        ),
     )
     VIEWS.write(
         Path(f"data/images/{name}.safetensors"),
@@ -37,8 +46,8 @@ def main() -> None:
         ViewsFacts(
             model=name,
             epochs=model.epochs,
-            classes=settings.interpolate,
-            start=settings.first_pair,
+            corners=settings.corners(classes),
+            start=settings.pairs(len(test.images)).start,
         ),
     )
 

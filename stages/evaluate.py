@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mnist_vae import process
 from mnist_vae.files import curves, store
-from mnist_vae.files.images import IMAGES
 from mnist_vae.files.latents import LATENTS
 from mnist_vae.files.maps import MAPS
+from mnist_vae.files.split import read_split
 from mnist_vae.measure.evaluate import EvaluateSettings, Trained, measure
 from mnist_vae.nets import classifier_weights, devices, fast, weights
 from mnist_vae.settings import read_params
@@ -28,20 +28,21 @@ def main() -> None:
         model=name,
         epochs=model.epochs,
     )
-    size = {"N": len(latents["mean"])}
-    maps, _ = MAPS.read(Path(f"data/maps/{name}.safetensors"), sizes=size, model=name)
-    test, _ = IMAGES.read(Path("data/mnist/test.safetensors"), sizes=size, split="test")
+    count = len(latents["mean"])
+    maps, _ = MAPS.read(Path(f"data/maps/{name}.safetensors"), sizes={"N": count}, model=name)
+    test = read_split("test", N=count, C=vae.channels, H=vae.image_size)
     curve = curves.read(
         Path(f"reports/curves/{name}.csv"), variational=vae.variational, length=model.epochs
     )
     device = devices.pick()
-    for network in (vae, classifier):
-        fast.place(network, device, image_size=network.image_size)
+    fast.place(vae, device, image_size=vae.image_size)
+    if classifier is not None:
+        fast.place(classifier, device, image_size=classifier.image_size)
 
     measured = measure(
         Trained(vae, model.settings, curve),
         classifier,
-        test["images"],
+        test.images,
         latents,
         maps,
         settings=settings,

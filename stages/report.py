@@ -6,11 +6,11 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae.data.mnist import MNIST
 from mnist_vae.figures import comparison, style
 from mnist_vae.files import curves, store
+from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report import content, html, markdown, pictures, provenance, tables
-from mnist_vae.settings import Seed, read_params
+from mnist_vae.settings import Seed, check, read_params
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
@@ -27,6 +27,7 @@ def main() -> None:
     measured = {name: store.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
     losses = {name: curves.read(Path(f"reports/curves/{name}.csv")) for name in models}
     classifier = store.read_json(Path("reports/classifier.json"))
+    data = check(classifier.get("data"), DatasetFacts, "reports/classifier.json: data")
     plane = style.png(comparison.of_all_models(*pictures.points(measured)), dpi)
     sizes = {pictures.RATE_DISTORTION: pictures.png_size("the plane", plane)} | {
         path.relative_to("reports").as_posix(): pictures.png_size(str(path), path.read_bytes())
@@ -35,10 +36,9 @@ def main() -> None:
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
     lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
-        "Training images, SHA-256": MNIST.files["train-images-idx3-ubyte"].sha256,
         "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
-    page = content.compose(models, measured, sizes, classifier, settings, facts)
+    page = content.compose(models, measured, sizes, classifier, data, settings, facts)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)
     store.write_bytes(Path("reports/README.md"), markdown.render(page).encode())

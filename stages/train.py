@@ -1,4 +1,7 @@
-"""Train one model: images in, weights and loss curve out. Usage: python stages/train.py MODEL"""
+"""Train one model: images in, weights and loss curve out. Usage: python stages/train.py MODEL
+
+By several processes, on a card each: torchrun --nproc-per-node=2 stages/train.py MODEL
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ from start import run
 
 from pathlib import Path
 
-from mnist_vae import process
+from mnist_vae import parallel, process
 from mnist_vae.files import curves
-from mnist_vae.files.images import IMAGES
+from mnist_vae.files.split import read_split
 from mnist_vae.nets import devices, weights
 from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.settings import Seed, read_params
@@ -23,25 +26,36 @@ def main() -> None:
     settings, recipe, seed = read_params(
         (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
-    arrays, _ = IMAGES.read(Path("data/mnist/train.safetensors"), split="train")
+    data = read_split("train")
+    vae = build(settings, image_size=data.image_size, channels=data.channels)
     device = devices.pick()
-    images = devices.to_device(arrays["images"], device)[:, None]
+    images = devices.to_device(data.images, device)
 
-    vae = build(settings)
     seed = settings.pick_seed(seed)
-    kept = autoencode.checkpoints_of(name, settings, recipe, images, seed)
-    epochs = autoencode.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
-    curve = []
-    for epoch in progress.follow(epochs, recipe.epochs, len(images), name, len(kept.epochs)):
-        curve.append((epoch.number, epoch.means))
-        # Written as it grows, so that a running training can be watched.
-        curves.write(Path(f"reports/curves/{name}.csv"), curve)
+    with parallel.together(device):
+        first = parallel.is_first()  # the one process that writes
+        kept = autoencode.checkpoints_of(name, settings, recipe, images, seed) if first else None
+        epochs = autoencode.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
+        if kept:
+            done = len(kept.epochs)
+            epochs = progress.follow(epochs, recipe.epochs, len(images), name, done)
+        curve = []
+        for epoch in epochs:
+            curve.append((epoch.number, epoch.means))
+            if first:  # written as it grows, so that a running training can be watched
+                curves.write(Path(f"reports/curves/{name}.csv"), curve)
+    if not kept:
+        return
     precision = str(pick_dtype(recipe, device)).removeprefix("torch.")
     facts = weights.ModelFacts(
         model=name,
         settings=settings,
         seed=seed,
         epochs=recipe.epochs,
+        dataset=data.dataset,
+        image_size=data.image_size,
+        channels=data.channels,
+        classes=data.classes,
         device=f"{devices.describe(device)}, {precision}",
     )
     weights.save(Path(f"models/{name}.safetensors"), vae, facts)

@@ -36,18 +36,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def make_blobs(count: int, seed: int) -> np.ndarray:
-    """Images, uint8 [count, 28, 28], of one round bright blob each, here and there."""
+    """Images, uint8 [count, 1, 28, 28], of one round bright blob each, here and there."""
     rng = np.random.default_rng(seed)
     row, column = rng.uniform(8, 20, (2, count, 1, 1))
     width = rng.uniform(2, 4, (count, 1, 1))
     y, x = np.mgrid[:28, :28]
     pixels = np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * width**2))
-    return np.rint(255 * pixels).astype(np.uint8)
+    return np.rint(255 * pixels).astype(np.uint8)[:, None]
 
 
 @pytest.fixture(scope="session")
 def blobs() -> np.ndarray:
-    """256 images, uint8 [256, 28, 28], that a small network can learn in seconds."""
+    """256 images, uint8 [256, 1, 28, 28], that a small network can learn in seconds."""
     images = make_blobs(256, seed=0)
     images.setflags(write=False)
     return images

@@ -8,6 +8,8 @@ HYPOTHESIS_PROFILE=fuzz tries 10,000 cases a test; -rP shows how many were taken
 from __future__ import annotations
 
 import gzip
+import io
+import json
 import math
 import os
 import struct
@@ -22,12 +24,15 @@ import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from support.mnist_files import ARCHIVES, FILES, PINNED, idx
 from support.project import ROOT
 
 from mnist_vae.data.archives import read_files
+from mnist_vae.data.dataset import DataSettings
 from mnist_vae.data.idx import parse_idx
-from mnist_vae.data.mnist import DataSettings
+from mnist_vae.data.npz import read_npz
+from mnist_vae.data.pictures import read_pictures
 from mnist_vae.errors import InputError
 from mnist_vae.figures.style import FigureSettings
 from mnist_vae.files import store
@@ -116,6 +121,12 @@ def idx_files(draw: st.DrawFn) -> bytes:
     return edit(data, draw(edits(len(data), b"\x08", b"\xff" * 4)))
 
 
+def picture_file(image: Image.Image, form: str) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form)
+    return file.getvalue()
+
+
 def test_idx() -> None:
     def read(data: bytes) -> None:
         array = parse_idx(data)
@@ -147,6 +158,48 @@ def test_archives(path: Path) -> None:
 
     before_the_start = [(100, 1, b"")]  # where the directory then says that the first file is
     fuzz(st.sampled_from(sorted(ARCHIVES)).flatmap(around), read, ("zip", before_the_start))
+
+
+# Small files of each form, as people have them.
+PICTURES = [
+    picture_file(image, suffix)
+    for image in (Image.new("L", (9, 7), 30), Image.linear_gradient("L").resize((8, 8)))
+    for suffix in ("png", "jpeg", "webp", "gif", "bmp")
+]
+
+
+def test_pictures(path: Path) -> None:
+    cases = st.sampled_from(PICTURES).flatmap(
+        lambda data: st.tuples(st.just(data), edits(len(data), b"\xff" * 4))
+    )
+
+    def read(case: tuple[bytes, Edits]) -> None:
+        path.write_bytes(edit(*case))
+        images, _, _ = read_pictures([str(path)], 8, 3, skip=False)
+        assert images.dtype == np.uint8
+        assert images.shape == (1, 3, 8, 8)
+
+    fuzz(cases, read, begins=f"{path}: ")
+
+
+def test_npz(path: Path) -> None:
+    arrays = {"images": np.zeros((4, 8, 8), np.uint8), "labels": np.array(["a", "b", "a", "c"])}
+    written = []
+    for write in (np.savez, np.savez_compressed):
+        file = io.BytesIO()
+        write(file, **arrays)  # type: ignore[arg-type]
+        written.append(file.getvalue())
+    cases = st.sampled_from(written).flatmap(
+        lambda data: st.tuples(st.just(data), edits(len(data), b"(", b"O", b"\xff" * 4))
+    )
+
+    def read(case: tuple[bytes, Edits]) -> None:
+        path.write_bytes(edit(*case))
+        for split in read_npz(path).values():
+            for name, array in split.items():
+                assert array.dtype.kind in ("u" if "images" in name else "iuU")
+
+    fuzz(cases, read)
 
 
 # --- What a person edits --------------------------------------------------------------------------
@@ -210,7 +263,7 @@ ARRAYS: store.Arrays = {
     "train_mean": NUMBER[2:7],
     "train_labels": np.full(5, 9, np.uint8),
 }
-FACTS: dict[str, Any] = {"model": "vae2", "seed": 0, "epochs": 3}
+FACTS: dict[str, Any] = {"model": "vae2", "seed": 0, "epochs": 3, "dataset": "d", "classes": ["a"]}
 CHANGES: list[Callable[[np.ndarray], np.ndarray]] = [
     np.copy,
     np.transpose,
@@ -245,16 +298,19 @@ def test_files(path: Path) -> None:
         store.write_arrays(path, "latents", arrays, **facts)
         path.write_bytes(edit(path.read_bytes(), changes))
         found, found_facts = LATENTS.read(path, model="vae2")
-        assert msgspec.to_builtins(found_facts) == facts
+        optional = {"classes": facts.get("classes", [])}
+        assert json.loads(msgspec.json.encode(found_facts)) == facts | optional
         assert found.keys() == arrays.keys()
         (size, dim), more = found["mean"].shape, len(found["train_mean"])
+        classes = len(found.get("class_latents", ()))
         for name, array in found.items():
-            rows = 10 if name == "class_latents" else more if name.startswith("train_") else size
+            rows = more if name.startswith("train_") else size
+            rows = classes if name == "class_latents" else rows
             assert array.shape == ((rows,) if "labels" in name else (rows, dim))
             assert array.dtype == (np.uint8 if "labels" in name else np.float32)
             assert array.size > 0
             assert array.tobytes() == arrays[name].tobytes()
             assert np.isfinite(array).all()
-            assert "labels" not in name or array.max() < 10
+            assert "labels" not in name or array.max() < classes
 
     fuzz(latents(), read, begins=f"{path}: ")

@@ -315,7 +315,7 @@ def test_a_queued_experiment_runs_the_code_that_it_was_queued_with(
     assert run(small, "dvc", "queue", "stop").returncode == 0
     queued = run(small, "git", "show", f"{refs[0]}:{CURVE}").stdout
 
-    for name in ("params.yaml", "data/mnist/train.safetensors"):
+    for name in ("params.yaml", "data/train.safetensors"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(small / name, tmp_path / name)
     set_param("seed", to=3)(tmp_path)

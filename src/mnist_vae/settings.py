@@ -23,7 +23,7 @@ from mnist_vae.errors import InputError
 
 Seed = Annotated[int, Meta(ge=0, le=2**32 - 1)]
 Fraction = Annotated[float, Meta(ge=0, le=1)]
-Digit = Annotated[int, Meta(ge=0, le=9)]
+Class = Annotated[int, Meta(ge=0, le=99)]
 
 _WORDS = {
     bool: "true or false",

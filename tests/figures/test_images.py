@@ -9,7 +9,7 @@ import pytest
 from support.drawings import make_digits, texts
 
 from mnist_vae.figures.images import (
-    draw_digits,
+    draw_classes_decoded,
     draw_interpolation,
     draw_manifold,
     draw_reconstructions,
@@ -18,11 +18,47 @@ from mnist_vae.figures.images import (
 
 def test_images_that_are_not_bytes_are_refused(ax: Any) -> None:
     with pytest.raises(ValueError, match="float64, must be uint8"):
-        draw_digits(ax, make_digits(10) / 255, "gray")
+        draw_classes_decoded(ax, make_digits(10) / 255, "0123456789", "gray")
+
+
+def test_colour_images_are_drawn_as_they_are(ax: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 3, 8, 8), np.uint8)
+    draw_classes_decoded(ax, images, ["cat", "dog", "owl"], "viridis")
+    sheet = np.asarray(ax.images[0].get_array())
+    for column in range(3):
+        tile = sheet[:8, 10 * column : 10 * column + 8, :3]
+        np.testing.assert_array_equal(tile, np.moveaxis(images[column], 0, -1))
+    assert texts(ax.get_xticklabels()) == ["cat", "dog", "owl"]
+
+
+@pytest.mark.parametrize(("count", "rows"), [(2, 1), (10, 1), (11, 2), (100, 10)])
+def test_classes_stand_ten_a_row_below_their_names(ax: Any, count: int, rows: int) -> None:
+    names = [f"class {label}" for label in range(count)]
+    draw_classes_decoded(ax, make_digits(count), names, "gray")
+    height = np.asarray(ax.images[0].get_array()).shape[0]
+    assert height == (28 if rows == 1 else rows * (28 + 2 + 9) - 11)
+    shown = texts(ax.get_xticklabels() if rows == 1 else ax.texts)
+    assert shown == names
+
+
+def test_large_images_stand_five_pairs_a_row(ax: Any) -> None:
+    images = np.zeros((7, 3, 128, 128), np.uint8)
+    draw_reconstructions(ax, images, images, 10, "gray")
+    assert texts(ax.get_yticklabels()) == ["10", "15"]
+    assert len(ax.get_xticks()) == 10
+
+
+def test_an_interpolation_has_room_for_words(ax: Any) -> None:
+    names = ["cat", "dog", "owl", "a name of more than twenty-four letters"]
+    draw_interpolation(ax, make_digits(3, 3), names, "gray")
+    corners = {text.get_text(): np.round(text.get_position()).tolist() for text in ax.texts}
+    assert corners["dog"] == [1, 1]
+    assert corners["owl"] == [0, 0]
+    assert max(map(len, corners)) == 24
 
 
 def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:
-    black = np.zeros((20, 28, 28), np.uint8)
+    black = np.zeros((20, 1, 28, 28), np.uint8)
     draw_reconstructions(ax, black, black, 200, "gray")
     row = np.asarray(ax.images[0].get_array())[5, :, 0]
     edges = np.flatnonzero(np.diff(np.concatenate([[255], row, [255]]).astype(int)))
@@ -37,14 +73,14 @@ def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:
 
 def test_an_interpolation_names_its_corners(ax: Any) -> None:
     images = make_digits(11, 11)
-    draw_interpolation(ax, images, [2, 4, 5, 6], "gray")
+    draw_interpolation(ax, images, ["2", "4", "5", "6"], "gray")
     # α₁ grows downwards and α₂ to the right: a=2 where both are 1, d=6 where both are 0.
     corners = {text.get_text(): tuple(np.round(text.get_position())) for text in ax.texts}
     assert corners == {"2": (1, 0), "4": (1, 1), "5": (0, 0), "6": (0, 1)}
     sheet = np.asarray(ax.images[0].get_array())[..., 0]
     assert sheet.shape == (11 * 28, 11 * 28)
-    assert np.allclose(sheet[:28, -28:], images[0, 10], atol=1)
-    assert np.allclose(sheet[-28:, :28], images[10, 0], atol=1)
+    assert np.allclose(sheet[:28, -28:], images[0, 10, 0], atol=1)
+    assert np.allclose(sheet[-28:, :28], images[10, 0, 0], atol=1)
 
 
 def test_the_latent_plane_has_its_coordinates_on_the_axes(ax: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.drawings import TAB10, texts
+from support.drawings import CLASSES, texts
 
 from mnist_vae.figures.posterior import draw_aggregate, draw_aggregate_plane, draw_rate
 
@@ -31,7 +31,7 @@ def test_samples_of_the_prior_fill_the_area_under_it(ax: Any) -> None:
 
 def test_the_prior_of_a_plane_has_three_circles(ax: Any) -> None:
     samples = np.random.default_rng(0).uniform(size=(100, 2))
-    draw_aggregate_plane(ax, samples, np.arange(100) % 10, TAB10, 3)
+    draw_aggregate_plane(ax, samples, np.arange(100) % 10, CLASSES, 3)
     assert [circle.get_radius() for circle in ax.patches] == [1, 2, 3]
     assert ax.get_xlim()[1] > 3
     assert ax.get_ylim()[0] < -3

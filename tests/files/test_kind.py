@@ -22,9 +22,9 @@ from mnist_vae.files.views import VIEWS, ViewsFacts
 from mnist_vae.settings import Settings
 
 DECLARED: list[tuple[Kind[Any], Settings]] = [
-    (IMAGES, ImagesFacts(split="train")),
-    (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3)),
-    (VIEWS, ViewsFacts(model="vae", epochs=3, classes=(2, 4, 5, 6), start=200)),
+    (IMAGES, ImagesFacts(split="train", dataset="MNIST")),
+    (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3, dataset="MNIST")),
+    (VIEWS, ViewsFacts(model="vae", epochs=3, corners=(2, 4, 5, 6), start=200)),
     (PRIORS, PriorsFacts(model="vae", weights="ab", seed=0, components=10)),
     (MAPS, MapsFacts(model="vae", method="t-SNE", perplexity=30.0)),
 ]
@@ -147,6 +147,19 @@ def test_letters_stand_for_the_same_size_everywhere(
     assert str(error.value).startswith(f"{path}: {message}")
 
 
+@pytest.mark.parametrize(("label", "fits"), [(2, True), (3, False)])
+def test_a_letter_may_be_a_bound(tmp_path: Path, label: int, fits: bool) -> None:
+    of_classes = Kind("classes", Facts, {"middles": "float32 K D", "labels": "uint8<K N"})
+    labels = np.array([0, label], np.uint8)
+    arrays: Arrays = {"middles": np.zeros((3, 2), np.float32), "labels": labels}
+    store.write_arrays(tmp_path / "file", "classes", arrays, model="vae")
+    if fits:
+        assert of_classes.read(tmp_path / "file")[0].keys() == arrays.keys()
+        return
+    with pytest.raises(InputError, match="labels holds 3, must be below 3"):
+        of_classes.read(tmp_path / "file")
+
+
 def test_readers_may_ask_for_more(tmp_path: Path) -> None:
     path = tmp_path / "file"
     PAIRS.write(path, FITTING, Facts(model="vae"))
@@ -175,8 +188,8 @@ def test_readers_may_ask_for_more(tmp_path: Path) -> None:
         ),
         (
             VIEWS,
-            {"model": "vae", "epochs": 1, "classes": [2, 4, 5, 10], "start": 0},
-            "facts.classes[3]: found 10, must be from 0 to 9",
+            {"model": "vae", "epochs": 1, "corners": [2, 4, 5, 100], "start": 0},
+            "facts.corners[3]: found 100, must be from 0 to 99",
         ),
     ],
 )

@@ -13,5 +13,5 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def images(blobs: np.ndarray) -> np.ndarray:
-    """The blobs, uint8 [256, 28, 28]."""
+    """The blobs, uint8 [256, 1, 28, 28]."""
     return blobs.copy()

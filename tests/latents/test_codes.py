@@ -21,7 +21,7 @@ def test_encoding_does_not_depend_on_the_batch(
     monkeypatch.setattr(codes, "BATCH", batch)
     posterior = codes.encode(network, images)
     with torch.no_grad():
-        expected = network.encode(torch.from_numpy(images)[:, None] / 255)
+        expected = network.encode(torch.from_numpy(images) / 255)
     assert np.ptp(posterior.mean, axis=0).min() > 0.01
     for ours, theirs in zip(posterior, expected, strict=True):
         assert ours is not None
@@ -44,11 +44,11 @@ def test_decoding_keeps_the_arrangement(
     network, latents = make_network(), rng.standard_normal(shape)
     monkeypatch.setattr(codes, "BATCH", batch)
     pixels = codes.decode(network, latents)
-    assert pixels.shape == (*shape[:-1], 28, 28)
+    assert pixels.shape == (*shape[:-1], 1, 28, 28)
     assert pixels.dtype == np.float32
     for place in np.ndindex(shape[:-1]):
         with torch.no_grad():
-            alone = network.decode(torch.from_numpy(latents[place]).float()[None])[0, 0]
+            alone = network.decode(torch.from_numpy(latents[place]).float()[None])[0]
         np.testing.assert_allclose(pixels[place], alone, atol=1e-6)
 
 

@@ -68,7 +68,9 @@ def test_pca_explains_a_plane_wholly() -> None:
 @pytest.fixture(scope="module")
 def fitted(points: np.ndarray, centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The map of the points, and where the middles of their clusters lie on it."""
-    return tsne(points, centers, SETTINGS, seed=0)
+    places, laid = tsne(points, centers, SETTINGS, seed=0)
+    assert laid is not None
+    return places, laid
 
 
 def test_tsne_keeps_clusters_apart_with_their_means_inside(
@@ -89,20 +91,23 @@ def test_tsne_is_the_same_bytes_for_a_seed(
     points: np.ndarray, centers: np.ndarray, fitted: tuple[np.ndarray, np.ndarray]
 ) -> None:
     for one, two in zip(tsne(points, centers, SETTINGS, seed=0), fitted, strict=True):
+        assert one is not None
         assert one.tobytes() == two.tobytes()
 
 
 def test_what_is_laid_onto_a_map_does_not_move_it(
     points: np.ndarray, centers: np.ndarray, fitted: tuple[np.ndarray, np.ndarray]
 ) -> None:
-    places, _ = tsne(points, centers[:2] + 5, SETTINGS, seed=0)
-    assert places.tobytes() == fitted[0].tobytes()
+    for others in (centers[:2] + 5, None):
+        places, _ = tsne(points, others, SETTINGS, seed=0)
+        assert places.tobytes() == fitted[0].tobytes()
 
 
 def test_tsne_of_fewer_points_than_its_perplexity(caplog: pytest.LogCaptureFixture) -> None:
     few = np.random.default_rng(0).standard_normal((20, 5)).astype(np.float32)
     settings = msgspec.structs.replace(SETTINGS, perplexity=1000)
     for places in tsne(few, few[:3], settings, seed=0):
+        assert places is not None
         assert np.isfinite(places).all()
     assert caplog.messages == []
 

@@ -102,16 +102,16 @@ def test_what_a_model_is_asked_for_fits_its_files(
     tmp_path: Path, images: np.ndarray, dim: int, variational: bool, names: set[str]
 ) -> None:
     network = make_network(dim, variational=variational)
-    latents, drawn = explore(network, images, LABELS, SETTINGS, seed=0)
+    latents, drawn = explore(network, images, LABELS, 10, SETTINGS, seed=0)
     posterior = {"mean", "logvar"} if variational else {"mean"}
     assert latents.keys() == posterior | {"labels", "class_latents"}
     assert drawn.keys() == names
 
     path = tmp_path / "file"
     latents |= {"train_mean": latents["mean"][:9], "train_labels": LABELS[:9]}
-    LATENTS.write(path, latents, LatentsFacts(model="m", seed=0, epochs=1))
+    LATENTS.write(path, latents, LatentsFacts(model="m", seed=0, epochs=1, dataset="d"))
     LATENTS.read(path, needs=posterior, sizes={"N": 256, "D": dim, "M": 9})
-    VIEWS.write(path, drawn, ViewsFacts(model="m", epochs=1, classes=(2, 4, 5, 6), start=30))
+    VIEWS.write(path, drawn, ViewsFacts(model="m", epochs=1, corners=(2, 4, 5, 6), start=30))
     VIEWS.read(path, needs=names, sizes={"S": 5, "T": 5, "R": dim, "M": 4})
 
 
@@ -123,7 +123,7 @@ def network() -> VAE:
 @pytest.fixture
 def explored(network: VAE, images: np.ndarray) -> tuple[Arrays, Arrays]:
     """The latents and the images of a VAE."""
-    return explore(network, images, LABELS, SETTINGS, seed=0)
+    return explore(network, images, LABELS, 10, SETTINGS, seed=0)
 
 
 def test_pairs_are_the_images_asked_for_decoded_from_their_means(
@@ -135,15 +135,43 @@ def test_pairs_are_the_images_asked_for_decoded_from_their_means(
     np.testing.assert_array_equal(drawn["reconstructions"], expected)
 
 
-@pytest.mark.parametrize("first", [156, 157])
-def test_there_have_to_be_a_hundred_pairs(network: VAE, images: np.ndarray, first: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "count", "pairs"),
+    [
+        (30, 256, (30, 130)),
+        (156, 256, (156, 256)),
+        (157, 256, (156, 256)),
+        (200, 40, (0, 40)),
+        (0, 100, (0, 100)),
+    ],
+)
+def test_pairs_are_a_hundred_or_as_many_as_there_are(
+    first: int, count: int, pairs: tuple[int, int]
+) -> None:
     settings = msgspec.structs.replace(SETTINGS, first_pair=first)
-    if first == 156:
-        _, drawn = explore(network, images, LABELS, settings, seed=0)
-        np.testing.assert_array_equal(drawn["originals"], images[156:])
-        return
-    with pytest.raises(InputError, match=r"encode\.first_pair: found 157, must be at most 156"):
-        explore(network, images, LABELS, settings, seed=0)
+    assert settings.pairs(count) == slice(*pairs)
+
+
+@pytest.mark.parametrize(
+    ("classes", "corners"),
+    [(10, (2, 4, 5, 6)), (5, (2, 4, 0, 1)), (3, (2, 1, 2, 0)), (2, (0, 0, 1, 0)), (0, ())],
+)
+def test_corners_are_classes_that_there_are(classes: int, corners: tuple[int, ...]) -> None:
+    assert SETTINGS.corners(classes) == corners
+
+
+@pytest.mark.parametrize("variational", [True, False])
+def test_without_labels_nothing_is_of_a_class(images: np.ndarray, variational: bool) -> None:
+    network = make_network(variational=variational)
+    latents, drawn = explore(network, images, None, 0, SETTINGS, seed=0)
+    assert latents.keys() == ({"mean", "logvar"} if variational else {"mean"})
+    names = OF_VAE if variational else BOTH
+    assert drawn.keys() == names - {"class_digits", "interpolation"}
+    start = latents["mean"].mean(0)
+    moved = np.tile(start, (4, 5, 1))
+    for row, dim in enumerate(drawn["traversal_dims"]):
+        moved[row, :, dim] = drawn["traversal_values"][row]
+    np.testing.assert_array_equal(drawn["traversals"], to_bytes(decode(network, moved)))
 
 
 def test_the_corners_are_the_digits_asked_for(explored: tuple[Arrays, Arrays]) -> None:
@@ -157,7 +185,7 @@ def test_traversals_start_from_the_first_class_of_the_interpolation(
     network: VAE, explored: tuple[Arrays, Arrays]
 ) -> None:
     encoded, drawn = explored
-    means, _ = class_posteriors(encoded["mean"], None, LABELS)
+    means, _ = class_posteriors(encoded["mean"], None, LABELS, 10)
     latents = np.tile(means[2], (4, 5, 1))
     for row, dim in enumerate(drawn["traversal_dims"]):
         latents[row, :, dim] = drawn["traversal_values"][row]
@@ -167,15 +195,15 @@ def test_traversals_start_from_the_first_class_of_the_interpolation(
 
 def test_an_autoencoders_class_latents_are_the_class_means(images: np.ndarray) -> None:
     network = make_network(variational=False)
-    latents, _ = explore(network, images, LABELS, SETTINGS, seed=0)
-    means, _ = class_posteriors(latents["mean"], None, LABELS)
+    latents, _ = explore(network, images, LABELS, 10, SETTINGS, seed=0)
+    means, _ = class_posteriors(latents["mean"], None, LABELS, 10)
     np.testing.assert_array_equal(latents["class_latents"], means)
 
 
 def test_a_seed_decides_what_is_drawn_and_nothing_else(
     network: VAE, images: np.ndarray, explored: tuple[Arrays, Arrays]
 ) -> None:
-    again, other = (explore(network, images, LABELS, SETTINGS, seed) for seed in (0, 1))
+    again, other = (explore(network, images, LABELS, 10, SETTINGS, seed) for seed in (0, 1))
 
     def changed(ours: tuple[Arrays, Arrays]) -> list[set[str]]:
         pairs = zip(ours, explored, strict=True)
@@ -191,7 +219,9 @@ def test_a_seed_decides_what_is_drawn_and_nothing_else(
 VALID = {"first_pair": 0, "interpolate": [0, 9, 3, 3], "steps": 2, "manifold_steps": 50}
 
 
-@pytest.mark.parametrize("change", [{}, {"first_pair": 9_900}, {"steps": 50, "manifold_steps": 2}])
+@pytest.mark.parametrize(
+    "change", [{}, {"first_pair": 10_000_000}, {"steps": 50, "manifold_steps": 2}]
+)
 def test_settings(change: dict[str, Any]) -> None:
     settings = msgspec.structs.asdict(check(VALID | change, EncodeSettings, "encode"))
     assert settings == VALID | change | {"interpolate": (0, 9, 3, 3)}
@@ -200,11 +230,11 @@ def test_settings(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"first_pair": -1}, "first_pair: found -1, must be from 0 to 9900"),
-        ({"first_pair": 9_901}, "first_pair: found 9901"),
+        ({"first_pair": -1}, "first_pair: found -1, must be from 0 to 10000000"),
+        ({"first_pair": 10_000_001}, "first_pair: found 10000001"),
         ({"interpolate": [1, 2, 3]}, "interpolate: found 3 values, must be 4"),
         ({"interpolate": [1, 2, 3, 4, 5]}, "interpolate: found 5 values, must be 4"),
-        ({"interpolate": [1, 2, 3, 10]}, "interpolate[3]: found 10, must be from 0 to 9"),
+        ({"interpolate": [1, 2, 3, 100]}, "interpolate[3]: found 100, must be from 0 to 99"),
         ({"interpolate": 2456}, "interpolate: found 2456, must be a list"),
         ({"steps": 1}, "steps: found 1, must be from 2 to 50"),
         ({"manifold_steps": 51}, "manifold_steps: found 51, must be from 2 to 50"),

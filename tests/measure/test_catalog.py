@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mnist_vae.measure.catalog import METRICS, SOURCES
+import msgspec
+from support.pages import DATA
+
+from mnist_vae.measure.catalog import METRICS, SOURCES, explain
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [metric for metrics in METRICS.values() for metric in metrics]
@@ -35,3 +38,18 @@ def test_every_number_is_measured_of_some_model() -> None:
     measured = {path for file in files for path in paths(json.loads(file.read_text()))}
     assert {metric.path for metric in ALL} <= measured
     assert {metric.error for metric in ALL if metric.error} <= measured
+
+
+def test_explanations_are_of_the_data_set() -> None:
+    mnist = " ".join(explain(metric, DATA) for metric in ALL)
+    for text in ("60,000", "784 pixels", "[0, 1]⁷⁸⁴", "(784 ln 2)", "5,000 images each", "digit"):
+        assert text in mnist
+    assert "ln 10 = 2.30" in mnist
+    small = msgspec.structs.replace(
+        DATA, dataset="pets", train_images=90, test_images=15, image_size=64, channels=3, classes=()
+    )
+    pets = " ".join(explain(metric, small) for metric in ALL)
+    for text in ("the 90 training", "4,096 pixels, 3 colours each,", "12288", "the 7 neighbours"):
+        assert text in pets.replace("12,288", "12288")
+    assert "digit" not in pets
+    assert not {"{", "}"} & set(mnist + pets)

@@ -49,7 +49,7 @@ OF_OTHERS: dict[Measure, Arguments] = {
     samples.confident_share: {"confidence": np.array([0.2, 1.0])},
     neighbours.coverage: {"real": POINTS, "samples": POINTS[:5], "k": 2},
     neighbours.too_near: {"samples": np.ones(3), "real": np.ones(2), "quantile": 0.1},
-    samples.digit_entropy: {"predicted": CLASSES},
+    samples.class_entropy: {"predicted": CLASSES, "classes": 10},
     audit.audit_gaussian: {
         "kl_weight": 1.0,
         "variance": 0.5,
@@ -79,7 +79,7 @@ OUT_OF_RANGE: dict[Measure, dict[str, list[Any]]] = {
     samples.confident_share: {"confidence": [np.array([1.1]), np.array([-0.1])]},
     neighbours.coverage: {"samples": [POINTS[:, :2]], "k": [0, 5]},
     neighbours.too_near: {"quantile": [0.0, 1.0]},
-    samples.digit_entropy: {"predicted": [np.array([0, 10]), np.array([-1])]},
+    samples.class_entropy: {"predicted": [np.array([0, 10]), np.array([-1])]},
     accuracy.accuracy: {"labels": [CLASSES[:8]]},
     audit.audit_gaussian: {
         "kl_weight": [-1, np.nan],

@@ -17,7 +17,7 @@ import pytest
 import torch
 from scipy.special import logsumexp
 from support.networks import LABELS, collapse, make_network
-from support.project import ROOT, edit, write_images
+from support.project import DIGITS, ROOT, edit, write_images
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from mnist_vae import seeds
@@ -34,7 +34,7 @@ from mnist_vae.measure.distortion import squared_error
 from mnist_vae.measure.evaluate import EvaluateSettings, Trained
 from mnist_vae.measure.maps import map_quality
 from mnist_vae.measure.rate import rate
-from mnist_vae.measure.samples import digit_entropy, frechet_distance
+from mnist_vae.measure.samples import class_entropy, frechet_distance
 from mnist_vae.measure.separability import knn_accuracy, probe_accuracy, silhouette
 from mnist_vae.nets import classifier_weights, weights
 from mnist_vae.nets.classifier import Classifier, classify
@@ -51,7 +51,7 @@ each_likelihood = pytest.mark.parametrize("likelihood", ["fixed", "gaussian", "b
 
 @pytest.fixture
 def images(blobs: np.ndarray) -> np.ndarray:
-    """The blobs, uint8 [256, 28, 28]."""
+    """The blobs, uint8 [256, 1, 28, 28]."""
     return blobs.copy()
 
 
@@ -117,7 +117,7 @@ def test_importance_sampling_finds_the_integral(
     z = np.linspace(-7, 7, 1001)
     with torch.no_grad():
         logits = model.network.logits(torch.from_numpy(z).float()[:, None]).double()
-    real = torch.from_numpy(pixels[few])[:, None, None].double()  # [6, 1, 1, 28, 28]
+    real = torch.from_numpy(pixels[few])[:, None].double()  # [6, 1, 1, 28, 28]
     if likelihood == "bernoulli":
         decoder: Any = Bernoulli(logits=logits, validate_args=False)  # of grey pixels
     else:
@@ -141,7 +141,7 @@ def test_the_elbo_of_fixed_is_the_objective_in_other_units(
     weight, some = 0.25, np.s_[:BATCH]
     model = trained("fixed", kl_weight=weight)
     noise = torch.from_numpy(seeds.stream(3, "ELBO").standard_normal((BATCH, 3), np.float32))
-    real = torch.from_numpy(pixels[some])[:, None]
+    real = torch.from_numpy(pixels[some])
     with torch.no_grad():
         output = model.network(real, noise)
     error = (output.logits.sigmoid() - real).square().sum((1, 2, 3)).double()
@@ -236,7 +236,7 @@ COMMON: dict[str, set[str]] = {
     "latent": {"knn_accuracy", "probe_accuracy", "silhouette"},
     "map": {"trustworthiness", "preservation"},
     "pca": {"trustworthiness", "preservation"},
-    "samples": {"frechet_reconstructions", "frechet_floor", "digits_kept"},
+    "samples": {"frechet_reconstructions", "digits_kept"},
 }
 OF_VAE: dict[str, set[str]] = COMMON | {
     "train": COMMON["train"] | {"kl"},
@@ -296,22 +296,21 @@ def test_the_numbers_are_those_of_the_metrics(images: np.ndarray, pixels: np.nda
 
 
 def test_samples_are_judged_by_the_classifier(images: np.ndarray, pixels: np.ndarray) -> None:
-    classifier, prior = make_classifier(), np.roll(pixels, 5, axis=1)
+    classifier, prior = make_classifier(), np.roll(pixels, 5, axis=2)
     real, others = classify(classifier, images), classify(classifier, prior)
-    labels = real.digits.copy()
+    labels = real.labels.copy()
     labels[:64] = (labels[:64] + 1) % 10
     of_autoencoder = evaluate.sample_quality(classifier, images, labels, pixels, None)
     assert of_autoencoder == pytest.approx(
         {
             "frechet_reconstructions": 0,
-            "frechet_floor": frechet_distance(real.features[::2], real.features[1::2]),
             "digits_kept": 75,
         },
         abs=1e-4,
     )
     assert evaluate.sample_quality(classifier, images, labels, pixels, prior) == of_autoencoder | {
         "frechet_prior": frechet_distance(real.features, others.features),
-        "digit_entropy": digit_entropy(others.digits),
+        "digit_entropy": class_entropy(others.labels, 10),
     }
 
 
@@ -365,9 +364,9 @@ def test_views_and_measures_draw_other_numbers_from_the_same_seed(images: np.nda
         return noise
 
     encoding = EncodeSettings(first_pair=0, interpolate=(2, 4, 5, 6), steps=2, manifold_steps=2)
-    views = drawn(lambda: explore(network, images, LABELS, encoding, seed=5))
+    views = drawn(lambda: explore(network, images, LABELS, 10, encoding, seed=5))
     measures = drawn(lambda: measure(trained("fixed", vae=network), images, seed=5))
-    assert views == drawn(lambda: explore(network, images, LABELS, encoding, seed=5))
+    assert views == drawn(lambda: explore(network, images, LABELS, 10, encoding, seed=5))
     assert not views & measures
 
 
@@ -384,7 +383,9 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "params.yaml", tmp_path)
     edit(Path("params.yaml"), shrink)
     write_images(tmp_path)
-    facts = classifier_weights.ClassifierFacts(test_accuracy=10.0, epochs=1, parameters=1)
+    facts = classifier_weights.ClassifierFacts(
+        dataset="MNIST", image_size=28, channels=1, classes=DIGITS, test_accuracy=10.0
+    )
     classifier_weights.save(Path("data/classifier.safetensors"), make_classifier(), facts)
     curves.write(Path("reports/curves/m.csv"), [(1, {"loss": 9, "squared_error": 8, "kl": 7})])
     return tmp_path
@@ -398,7 +399,15 @@ def test_the_seed_that_a_model_was_trained_with_decides_what_both_stages_draw(
         edit(stages / "params.yaml", lambda tree: tree.update(seed=common))
         settings = ModelSettings(kind="vae", latent_dim=2, kl_weight=0.1)
         facts = weights.ModelFacts(
-            model="m", settings=settings, seed=trained_with, epochs=1, device="cpu"
+            model="m",
+            settings=settings,
+            seed=trained_with,
+            epochs=1,
+            dataset="MNIST",
+            image_size=28,
+            channels=1,
+            classes=DIGITS,
+            device="cpu",
         )
         weights.save(Path("models/m.safetensors"), make_network(2), facts)
         monkeypatch.setattr(sys, "argv", ["stage.py", "m"])
@@ -432,8 +441,8 @@ def test_settings(valid: dict[str, int]) -> None:
     ("change", "message"),
     [
         ({"samples": 0}, "evaluate.samples: found 0, must be from 1 to 10000"),
-        ({"images": 1}, "evaluate.images: found 1, must be from 2 to 10000"),
-        ({"images": 10_001}, "evaluate.images: found 10001, must be from 2 to 10000"),
+        ({"images": 1}, "evaluate.images: found 1, must be from 2 to 1000000"),
+        ({"images": 1_000_001}, "evaluate.images: found 1000001, must be from 2 to 1000000"),
     ],
 )
 def test_settings_out_of_range(change: dict[str, int], message: str) -> None:

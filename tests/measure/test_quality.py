@@ -39,20 +39,20 @@ def test_test_images_as_samples_are_at_the_test_set(
     classifier: Classifier, against: Real, blobs: np.ndarray
 ) -> None:
     test = blobs[:100].copy()
-    digits = classify(classifier, test).digits
-    found = quality.of_samples(classifier, against, test, digits)
+    labels = classify(classifier, test).labels
+    found = quality.of_samples(classifier, against, test, labels)
     assert found["frechet"] == pytest.approx(0, abs=1e-8)
     assert found["precision"] == found["recall"] == 100
     assert found["too_near"] == 1  # of 100, by construction
     assert found["as_asked"] == 100
-    wrong = quality.of_samples(classifier, against, test, (digits + 1) % 10)
+    wrong = quality.of_samples(classifier, against, test, (labels + 1) % 10)
     assert wrong["as_asked"] == 0
 
 
 def test_samples_are_measured_against_the_test_set(
     classifier: Classifier, against: Real, rng: Generator
 ) -> None:
-    noise = rng.random((100, 28, 28), dtype=np.float32)
+    noise = rng.random((100, 1, 28, 28), dtype=np.float32)
     found = quality.of_samples(classifier, against, noise, LABELS[:100].astype(int))
     seen = classify(classifier, noise)
     assert found["frechet"] == frechet_distance(against.test.features, seen.features)

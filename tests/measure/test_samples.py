@@ -8,8 +8,8 @@ import scipy.linalg
 from numpy.random import Generator
 
 from mnist_vae.measure.samples import (
+    class_entropy,
     confident_share,
-    digit_entropy,
     frechet_distance,
     frechet_floor,
 )
@@ -92,9 +92,9 @@ def test_the_confident_share_is_above_the_threshold() -> None:
         (np.array([0, 0, 0, 9]), -0.75 * math.log(0.75) - 0.25 * math.log(0.25)),
     ],
 )
-def test_digit_entropy(predicted: np.ndarray, entropy: float) -> None:
-    assert digit_entropy(predicted) == pytest.approx(entropy)
-    assert math.copysign(1, digit_entropy(predicted)) == 1
+def test_class_entropy(predicted: np.ndarray, entropy: float) -> None:
+    assert class_entropy(predicted, 10) == pytest.approx(entropy)
+    assert math.copysign(1, class_entropy(predicted, 10)) == 1
 
 
 def test_two_rows_are_enough_for_a_distance() -> None:

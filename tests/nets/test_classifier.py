@@ -14,7 +14,7 @@ from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.initialize import layers_of
 
 IMAGES = images_of("test")["images"][:50]
-PIXELS = torch.from_numpy(IMAGES)[:, None] / 255
+PIXELS = torch.from_numpy(IMAGES) / 255
 
 
 @pytest.fixture
@@ -41,6 +41,19 @@ def test_it_is_three_convolutions_and_a_linear_layer(network: Classifier) -> Non
     assert sum(parameter.numel() for parameter in network.parameters()) == 206_922
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [8, 36, 64, 132])
+@pytest.mark.parametrize("classes", [2, 100])
+def test_it_takes_any_images_and_classes(size: int, channels: int, classes: int) -> None:
+    network = Classifier(classes, image_size=size, channels=channels)
+    images = np.random.default_rng(0).integers(0, 256, (3, channels, size, size), np.uint8)
+    features, labels, confidence = classify(network, images)
+    assert features.shape == (3, 128)
+    assert labels.max() < classes
+    assert (confidence >= 1 / classes).all()
+    assert network(torch.from_numpy(images) / 255).shape == (3, classes)
+
+
 @pytest.mark.parametrize("batch", [1, 7, 1000])
 def test_classifying_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, network: Classifier, batch: int
@@ -62,7 +75,7 @@ def test_classifying_does_not_depend_on_the_batch(
 def test_bytes_and_pixels_are_the_same_to_it(network: Classifier) -> None:
     of_bytes, of_pixels = classify(network, IMAGES), classify(network, IMAGES / np.float32(255))
     np.testing.assert_allclose(of_bytes.features, of_pixels.features, atol=1e-5)
-    np.testing.assert_array_equal(of_bytes.digits, of_pixels.digits)
+    np.testing.assert_array_equal(of_bytes.labels, of_pixels.labels)
 
 
 def test_no_images_have_no_digits(network: Classifier) -> None:

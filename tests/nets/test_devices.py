@@ -77,6 +77,7 @@ def test_a_device_whose_memory_is_full_is_there(monkeypatch: pytest.MonkeyPatch)
         devices.pick()
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_a_cuda_device_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     want(monkeypatch, "cuda:0")

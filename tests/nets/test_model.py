@@ -50,6 +50,13 @@ def test_settings_that_make_none(change: dict[str, Any], message: str) -> None:
     assert str(error.value).startswith(f"models.x{message}")
 
 
+def test_widths_have_to_fit_the_images() -> None:
+    settings = check({"kind": "ae", "latent_dim": 2, "widths": [4, 8, 16]}, ModelSettings, "m")
+    assert build(settings, image_size=32, channels=3).encoder[0].out_channels == 4
+    with pytest.raises(InputError, match="the model does not fit the images: widths has 3 numbers"):
+        build(settings, image_size=64, channels=3)
+
+
 def test_settings_without_a_latent_dimension() -> None:
     with pytest.raises(InputError, match=r"^models\.x\.latent_dim: missing"):
         check({"kind": "ae"}, ModelSettings, "models.x")

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 from support.networks import fresh
+from support.project import DIGITS
 from torch import nn
 
 from mnist_vae.errors import InputError
@@ -22,14 +25,32 @@ from mnist_vae.nets.weights import ModelFacts
 
 VARIATIONAL = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.1, learning_rate_scale=0.3)
 PLAIN = ModelSettings(kind="ae", latent_dim=3, seed=5)
-CLASSIFIER = ClassifierFacts(test_accuracy=99.0, epochs=4, parameters=206_922)
+CLASSIFIER = ClassifierFacts(
+    dataset="MNIST",
+    image_size=28,
+    channels=1,
+    classes=DIGITS,
+    test_accuracy=99.0,
+    epochs=4,
+    parameters=206_922,
+)
 
 
 Change = Callable[[store.Arrays, dict[str, Any]], object]
 
 
 def facts(settings: ModelSettings) -> ModelFacts:
-    return ModelFacts(model="a", settings=settings, seed=0, epochs=7, device="CPU, float32")
+    return ModelFacts(
+        model="a",
+        settings=settings,
+        seed=0,
+        epochs=7,
+        dataset="MNIST",
+        image_size=28,
+        channels=1,
+        classes=DIGITS,
+        device="CPU, float32",
+    )
 
 
 def same_state(one: nn.Module, two: nn.Module) -> bool:
@@ -52,7 +73,7 @@ def test_a_model_comes_back(
 ) -> None:
     path, network = tmp_path / "a.safetensors", fresh(build(settings))
     if form:
-        fast.for_cpu(network, image_size=28, dtype=form)
+        fast.put_in(network, image_size=28, dtype=form)
     weights.save(path, network, facts(settings))
     loaded, found = weights.load(path, "a")
     assert found == facts(settings)
@@ -60,11 +81,37 @@ def test_a_model_comes_back(
     assert same_state(loaded, network)
 
 
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (36, 3), (64, 3)])
+def test_a_model_of_other_images_comes_back(tmp_path: Path, size: int, channels: int) -> None:
+    path, network = tmp_path / "a", fresh(build(PLAIN, image_size=size, channels=channels))
+    weights.save(path, network, replace(facts(PLAIN), image_size=size, channels=channels))
+    loaded, found = weights.load(path, "a")
+    assert (found.image_size, found.channels) == (loaded.image_size, loaded.channels)
+    assert (loaded.image_size, loaded.channels) == (size, channels)
+    assert same_state(loaded, network)
+
+
+def test_facts_of_no_network_are_refused(tmp_path: Path) -> None:
+    weights.save(tmp_path / "a", fresh(build(PLAIN)), replace(facts(PLAIN), image_size=30))
+    with pytest.raises(InputError, match="a: the model does not fit the images: image_size is 30"):
+        weights.load(tmp_path / "a", "a")
+    classifier_weights.save(tmp_path / "c", Classifier(), replace(CLASSIFIER, image_size=30))
+    with pytest.raises(InputError, match="c: facts: image_size is 30, must be a multiple of 4"):
+        classifier_weights.load(tmp_path / "c")
+
+
+def test_that_there_is_no_classifier_comes_back_too(tmp_path: Path) -> None:
+    none = ClassifierFacts(dataset="photos", image_size=64, channels=3)
+    classifier_weights.save(tmp_path / "c", None, none)
+    assert classifier_weights.load(tmp_path / "c") == (None, none)
+
+
 def test_the_classifier_comes_back(tmp_path: Path) -> None:
     network = Classifier()
     classifier_weights.save(tmp_path / "c", network, CLASSIFIER)
     loaded, found = classifier_weights.load(tmp_path / "c")
     assert found == CLASSIFIER
+    assert loaded is not None
     assert not loaded.training
     assert same_state(loaded, network)
 
@@ -132,7 +179,7 @@ def test_arrays_that_are_no_weights(path: Path) -> None:
 )
 def test_another_networks_weights(tmp_path: Path, network: nn.Module, message: str) -> None:
     arrays = {key: value.numpy() for key, value in network.state_dict().items()}
-    store.write_arrays(tmp_path / "c", "classifier", arrays)
+    store.write_arrays(tmp_path / "c", "classifier", arrays, **msgspec.to_builtins(CLASSIFIER))
     with pytest.raises(InputError, match=f"weights do not fit the classifier: {message}"):
         classifier_weights.load(tmp_path / "c")
 

@@ -12,7 +12,7 @@ from mnist_vae.report.tables import show
 def answer_of(**errors: float) -> str:
     """The first sentence about models with these squared errors, in this order."""
     metrics = {name: {"distortion": {"squared_error": error}} for name, error in errors.items()}
-    (sentence,) = answer({name: MODELS[name] for name in errors}, metrics)
+    (sentence,) = answer({name: MODELS[name] for name in errors}, metrics, "digit")
     return sentence
 
 
@@ -68,15 +68,16 @@ def test_what_is_gained_names_the_pair_and_the_best_sampler() -> None:
     metrics = measured()
     metrics["sigma16"]["samples"]["frechet_prior"] = 12.5
     metrics["vae16"]["samples"]["frechet_prior"] = 150.0
-    _, gained = answer(MODELS, metrics)
+    _, gained = answer(MODELS, metrics, "digit")
     assert (
         "150 for vae16 and 12.5 for sigma16 (one half of the test images to the other: 0.400)"
         in gained
     )
     assert "94.0% of the latents of vae16 and 93.5% of the latents of ae16" in gained
     metrics["vae16"]["samples"]["frechet_prior"] = 2.5
-    _, gained = answer(MODELS, metrics)
+    _, gained = answer(MODELS, metrics, "digit")
     assert "is 2.50 for vae16 (one half" in gained
-    _, gained = answer({name: MODELS[name] for name in ("ae16", "ae2")}, measured("ae16", "ae2"))
+    models = {name: MODELS[name] for name in ("ae16", "ae2")}
+    _, gained = answer(models, measured("ae16", "ae2"), "digit")
     assert "sample" not in gained
     assert "93.5% of the latents of ae16" in gained

@@ -25,7 +25,7 @@ def test_every_number_is_defined() -> None:
     (definitions,) = sections["How each number is made"]
     assert isinstance(definitions, DefinitionList)
     rows = [row_name(metric) for metrics in METRICS.values() for metric in metrics]
-    assert [name for name, _ in definitions.entries] == [*rows, "The digit classifier"]
+    assert [name for name, _ in definitions.entries] == [*rows, "The classifier"]
 
 
 def test_the_audit_is_what_the_audit_module_says_of_the_same_model() -> None:
@@ -105,7 +105,7 @@ def test_what_the_page_says_of_itself() -> None:
     for each in metrics.values():
         each["device"] = "NVIDIA <H100>"
     written = markdown.render(compose(metrics))
-    for text in ("not the FID", "can be negative", "from one seed", "- **Data**: abc"):
+    for text in ("not the FID", "can be negative", "from one seed", "- **Machine**: abc"):
         assert text in written
     assert r"- **Trained on**: NVIDIA \<H100\>" in written
     assert "```\nrecipe: fast\n" in written

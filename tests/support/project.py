@@ -33,20 +33,28 @@ def outs(stage: str) -> list[str]:
 
 def data_deps(stage: str) -> list[str]:
     """Paths of all that a stage reads and that is no code, as dvc.yaml names them."""
-    return [dep for dep in STAGES[stage]["deps"] if not is_code(dep)]
+    deps = [dep.replace("${data.dataset}", "mnist") for dep in STAGES[stage]["deps"]]
+    return [dep for dep in deps if not is_code(dep)]
+
+
+DIGITS = tuple("0123456789")
+
+
+DIGITS = tuple("0123456789")
 
 
 def images_of(split: str) -> dict[str, np.ndarray]:
-    """400 real images for training or 300 for test, with their labels."""
+    """400 real images for training or 300 for test, uint8 [N, 1, 28, 28], with their labels."""
     with np.load(ROOT / "tests" / "data" / f"{split}.npz") as arrays:
-        return dict(arrays)
+        return {"images": arrays["images"][:, None], "labels": arrays["labels"]}
 
 
 def write_images(project: Path) -> None:
     """Write what the download stage would write, but small."""
     for split in ("train", "test"):
-        path = project / f"data/mnist/{split}.safetensors"
-        store.write_arrays(path, "images", images_of(split), split=split)
+        path = project / f"data/{split}.safetensors"
+        facts = {"split": split, "dataset": "MNIST", "classes": DIGITS}
+        store.write_arrays(path, "images", images_of(split), **facts)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -108,9 +116,9 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
         tree["evaluate"] = {"samples": 1, "images": 2}
         tree["encode"] |= {"steps": 3, "manifold_steps": 3}
         tree["figures"]["dpi"] = 50
-        tree["data"] = {"sources": ["npm"], "timeout": 30}
+        tree["data"] |= {"sources": ["npm"], "timeout": 30}
 
-    for name in ("stages", "src", ".dvc/plots"):
+    for name in ("stages", "src", "datasets/mnist", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.txt", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)

@@ -30,7 +30,7 @@ RECIPE = Recipe(
 
 def as_tensor(images: np.ndarray) -> Tensor:
     """Images as training takes them, uint8 [N, 1, 28, 28]."""
-    return torch.from_numpy(images.copy())[:, None]
+    return torch.from_numpy(images.copy())
 
 
 def digits() -> tuple[Tensor, Tensor]:

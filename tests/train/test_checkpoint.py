@@ -34,7 +34,7 @@ def run(
     settings: ModelSettings = VARIATIONAL,
 ) -> tuple[VAE, list[Epoch]]:
     """Train, or go on; up to ``stop`` epochs, as if killed then."""
-    kept = checkpoints_of("m", settings, recipe, images, 0, folder)
+    kept = checkpoints_of("m", settings, recipe, images, 0, folder=folder)
     return train(images, settings, recipe, checkpoints=kept, stop=stop)
 
 

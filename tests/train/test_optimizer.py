@@ -27,7 +27,7 @@ def draw_gradients(network: nn.Module, seed: int) -> None:
 def twin() -> VAE:
     """The same small network each time."""
     torch.manual_seed(0)
-    return VAE(3, image_size=8)
+    return VAE(3, image_size=20)
 
 
 def move(network: nn.Module, *, muon: bool, seed: int = 0) -> dict[str, Tensor]:
@@ -104,7 +104,7 @@ def test_nothing_to_move_moves_nothing() -> None:
     ("network", "paces"),
     [
         (twin(), {"encoder.4.weight": 0.3, "decoder.1.weight": 0.6}),
-        (Classifier(image_size=8, widths=(4, 6, 10)), {"body.4.weight": 0.3}),
+        (Classifier(image_size=20, widths=(4, 6, 10)), {"body.4.weight": 0.3}),
     ],
     ids=["two kernels", "one kernel"],
 )
@@ -165,7 +165,7 @@ def test_convolutions_alone_are_rounded(dtype: torch.dtype, muon: bool) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_restored_state_goes_on_the_same(dtype: torch.dtype) -> None:
-    first, second = twin(), VAE(3, image_size=8)
+    first, second = twin(), VAE(3, image_size=20)
     one, other = (Optimizer(net, dtype, beta2=0.9, muon=True) for net in (first, second))
     for step in range(3):
         draw_gradients(first, step)

@@ -16,7 +16,7 @@ from mnist_vae.train.recentre import moments, recentre, rescale
 
 
 def tensor(blobs: np.ndarray) -> Tensor:
-    return torch.from_numpy(blobs.copy())[:, None]
+    return torch.from_numpy(blobs.copy())
 
 
 def skewed(dim: int = 4) -> VAE:

@@ -94,8 +94,8 @@ def test_recipes(change: dict[str, Any]) -> None:
     ("change", "message"),
     [
         ({"epochs": 0}, "epochs: found 0, must be from 1 to 100000"),
-        ({"batch_size": 0}, "batch_size: found 0, must be from 1 to 60000"),
-        ({"batch_size": 60_001}, "batch_size: found 60001"),
+        ({"batch_size": 0}, "batch_size: found 0, must be from 1 to 10000000"),
+        ({"batch_size": 10_000_001}, "batch_size: found 10000001"),
         ({"last_batch_size": 0}, "last_batch_size: found 0"),
         ({"learning_rate": 0}, "learning_rate: found 0.0, must be above 0 to 10"),
         ({"learning_rate": 11}, "learning_rate: found 11.0"),

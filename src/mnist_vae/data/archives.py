@@ -18,8 +18,10 @@ import zipfile
 import zlib
 from collections.abc import Generator, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, cast
 
+from mnist_vae.data.idx import plain_name
+from mnist_vae.data.published import Pinned
 from mnist_vae.errors import InputError
 
 ARCHIVE_LIMIT = 256 * 2**20
@@ -41,15 +43,6 @@ _DAMAGED = (
 _Candidates = Generator[tuple[str, IO[bytes]], None, None]
 
 
-class Pinned(NamedTuple):
-    """What a file must be once it is uncompressed."""
-
-    size: int
-    """Bytes."""
-    sha256: str
-    """The digest in hexadecimal."""
-
-
 def read_files(path: Path, pinned: Mapping[str, Pinned]) -> dict[str, bytes]:
     """Read the files of the names in ``pinned`` from below a folder or from an archive.
 
@@ -61,7 +54,7 @@ def read_files(path: Path, pinned: Mapping[str, Pinned]) -> dict[str, bytes]:
     """
     contents: dict[str, bytes] = {}
     faults: dict[str, str] = {}
-    names = {_plain_name(name): name for name in pinned}
+    names = {plain_name(name): name for name in pinned}
     try:
         with contextlib.closing(_candidates(path, names)) as candidates:
             for name, stream in candidates:
@@ -98,17 +91,12 @@ def _prove(name: str, stream: IO[bytes], pinned: Pinned) -> bytes:
     return data
 
 
-def _plain_name(path: str) -> str:
-    """The file that a path may hold: ``MNIST/raw/train-labels.idx1-ubyte.gz``, for example."""
-    return path.rpartition("/")[2].removesuffix(".gz").replace(".", "-")
-
-
 def _candidates(path: Path, names: Mapping[str, str]) -> _Candidates:
     """Yield each file below ``path`` that ``names`` may mean: its name, and a stream to read."""
     if path.is_dir():
         for file in sorted(path.rglob("*")):
             # Not a folder, and not a pipe, which would block.
-            if (name := names.get(_plain_name(file.name))) and file.is_file():
+            if (name := names.get(plain_name(file.name))) and file.is_file():
                 with file.open("rb") as stream:
                     yield name, stream
         return
@@ -133,7 +121,7 @@ def _tar_members(stream: IO[bytes] | gzip.GzipFile, names: Mapping[str, str]) ->
         for count, member in enumerate(archive, 1):
             plain = (member.isfile() and not member.issparse()) or member.isdir()
             _check_member(member.name, plain, count)
-            if member.isfile() and (name := names.get(_plain_name(member.name))):
+            if member.isfile() and (name := names.get(plain_name(member.name))):
                 file = archive.extractfile(member)
                 assert file is not None  # it is None for folders alone
                 yield name, file
@@ -146,7 +134,7 @@ def _zip_members(stream: IO[bytes], names: Mapping[str, str]) -> _Candidates:
         for count, member in enumerate(archive.infolist(), 1):
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive does not say
             _check_member(member.filename, kind in (0, stat.S_IFREG, stat.S_IFDIR), count)
-            if name := names.get(_plain_name(member.filename)):
+            if name := names.get(plain_name(member.filename)):
                 packing = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
                 if member.flag_bits & 1 or member.compress_type not in packing:
                     raise InputError(f"{member.filename!r} is encrypted or not deflated")

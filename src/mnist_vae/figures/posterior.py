@@ -5,15 +5,13 @@ Arrays of the wrong shape raise ValueError.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
 from mnist_vae.figures.maps import draw_map, halo_text, show_square, shown_side
 from mnist_vae.figures.shapes import check_shape
-from mnist_vae.figures.style import BLUE, DARK, LATENT_AXES, PALE
+from mnist_vae.figures.style import BLUE, DARK, LATENT_AXES, PALE, Classes
 
 
 def draw_rate(ax: Axes, rate: np.ndarray, active: np.ndarray) -> None:
@@ -52,12 +50,18 @@ def draw_aggregate(ax: Axes, samples: np.ndarray, span: float) -> None:
 
 
 def draw_aggregate_plane(
-    ax: Axes, samples: np.ndarray, labels: np.ndarray, palette: Sequence[str], size: float
+    ax: Axes,
+    samples: np.ndarray,
+    labels: np.ndarray | None,
+    classes: Classes | None,
+    size: float,
 ) -> None:
     """Posterior samples [N, 2] of a 2-d model, with circles at 1, 2 and 3 sigma of the prior."""
-    draw_map(ax, samples, labels, palette, size, LATENT_AXES)
+    draw_map(ax, samples, labels, classes, size, LATENT_AXES)
     for sigma in (1, 2, 3):
         ax.add_patch(Circle((0, 0), sigma, fill=False, color=DARK, linewidth=1.5))
-    show_square(ax, np.concatenate([samples, [[-3, -3], [3, 3]]]))
+    span = np.ptp(np.concatenate([samples, [[-3, -3], [3, 3]]]), axis=0).max()
+    room = -3 - 0.07 * span  # for what stands below the circles
+    show_square(ax, np.concatenate([samples, [[-3, room], [3, 3]]]))
     below = -3 - 0.03 * shown_side(ax)
     halo_text(ax, (0, below), "prior at 1, 2, 3σ", fontsize=11, fontweight="normal")

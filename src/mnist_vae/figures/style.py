@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
 import matplotlib
 import numpy as np
@@ -17,11 +17,13 @@ from matplotlib.figure import Figure
 from msgspec import Meta
 from PIL import Image
 
+from mnist_vae.figures.palette import colours
+from mnist_vae.measure.dataset import noun
 from mnist_vae.settings import Settings
 
 Facts: TypeAlias = Mapping[str, Any]
 
-DIGITS = 10
+COLOURS = 10  # in the palette of the settings
 WIDTH = 8.0  # inches of every figure: shown 800 pixels wide, 10 pt text is 14 pixels high
 LATENT_AXES = "latent dimension 0", "latent dimension 1"
 DARK, ACCENT, BLUE, PALE = "#222222", "#bd1f01", "#3f90da", "#c8cdd0"
@@ -34,6 +36,7 @@ STYLE = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.8,
+    "text.parse_math": False,  # names of models and classes may hold dollar signs
 }
 
 
@@ -46,11 +49,11 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
     dpi: Dpi
     """Pixels per inch; every figure is 8 inches wide."""
     palette: tuple[str, ...]
-    """Colours of the digits 0 to 9 on maps."""
+    """Colours of the classes on maps; more are sought where there are more classes."""
     colormap: str
     """Matplotlib's name of the colours that images are drawn in."""
     point_size: Annotated[float, Meta(gt=0, le=100)]
-    """Area of a point on a map, in square points."""
+    """Area of a point on a map of 10,000, in square points; more where there are fewer."""
     last_epochs: Annotated[int, Meta(ge=2, le=10_000)]
     """Epochs in the second panel of the loss curve."""
 
@@ -58,10 +61,42 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
         if unknown := [c for c in self.palette if not is_color_like(c)]:
             raise ValueError(f"palette: found {unknown[0]!r}, must be a colour such as '#3f90da'")
         distinct = len({to_rgb(c) for c in self.palette})
-        if distinct != DIGITS or len(self.palette) != DIGITS:
-            raise ValueError(f"palette: found {distinct} different colours, must be {DIGITS}")
+        if distinct != COLOURS or len(self.palette) != COLOURS:
+            raise ValueError(f"palette: found {distinct} different colours, must be {COLOURS}")
         if self.colormap not in matplotlib.colormaps:
             raise ValueError(f"colormap: found {self.colormap!r}, must be a name such as 'gray'")
+
+
+class Classes(NamedTuple):
+    """What the classes of the images are called, and how they are drawn."""
+
+    noun: str
+    """What one of them is called: a class, or a digit."""
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+    """One for each name."""
+
+    @property
+    def short(self) -> bool:
+        """Whether names are as short as digits are, and so few that they may be large."""
+        return len(self.names) <= 20 and max(map(len, self.names)) <= 2
+
+
+def classes_of(settings: FigureSettings, facts: Facts) -> Classes | None:
+    """The classes of a data set, whose facts are ``dataset`` and ``classes``; None without any."""
+    names = facts["classes"]
+    if not names:
+        return None
+    return Classes(noun(facts["dataset"]), tuple(names), colours(settings.palette, len(names)))
+
+
+def shorten(name: str, longest: int) -> str:
+    """A name in at most so many letters, of its beginning and its end: either may tell it apart."""
+    name = " ".join(name.split())
+    if len(name) <= longest:
+        return name
+    end = (longest - 1) // 2
+    return f"{name[: longest - 1 - end].rstrip()}…{name[len(name) - end :].lstrip()}"
 
 
 def titled_figure(facts: Facts, title: str, height: float, **grid: Any) -> tuple[Figure, Any]:
@@ -82,15 +117,18 @@ def number(value: float, spec: str) -> str:
 
 
 @matplotlib.rc_context(STYLE)
-def png(figure: Figure, dpi: int) -> bytes:
+def png(figure: Figure, dpi: int, *, full: bool = False) -> bytes:
     """The PNG file of a figure: the same bytes every time, without a date or a version.
 
-    In 256 colours chosen for the figure, which halves the file and cannot be seen.
+    In 256 colours chosen for the figure, which halves the file and cannot be seen; in ``full``
+    colour where images have colours of their own.
     """
     figure.set_dpi(dpi)
     canvas: Any = FigureCanvasAgg(figure)
     file = io.BytesIO()
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    image.quantize(256, dither=Image.Dither.NONE).save(file, format="png")
+    if not full:
+        image = image.quantize(256, dither=Image.Dither.NONE)
+    image.save(file, format="png")
     return file.getvalue()

@@ -12,10 +12,15 @@ class ImagesFacts(Settings, frozen=True, kw_only=True):
     """What the images are of."""
 
     split: Literal["train", "test"]
+    dataset: str
+    """Its name as a person says it, "MNIST"."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, in the order of labels; none where there are no labels."""
 
 
 IMAGES = Kind(
     "images",
     ImagesFacts,
-    {"images": "uint8 N 28 28", "labels": "uint8<10 N"},
+    {"images": "uint8 N C H W"},
+    ({"labels": "uint8 N"},),
 )

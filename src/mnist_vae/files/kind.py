@@ -2,7 +2,7 @@
 
 A kind names its arrays, each with its form: ``"float32 N D"`` is a type and a shape, in which a
 letter is any size but 0, the same wherever it stands in the file; ``"uint8<10 N"`` has values below
-10. Floats have to be finite.
+10, and ``"uint8<K N"`` below the size K of an array before it. Floats have to be finite.
 """
 
 from __future__ import annotations
@@ -94,8 +94,10 @@ def _fault(name: str, array: np.ndarray | None, form: str, sizes: dict[str, int]
     if (array.dtype.name, array.shape) != (dtype, shape):
         must = f"{dtype} ({', '.join(map(str, shape))})"
         return f"{name} is {array.dtype} {array.shape}, must be {must}"
-    if not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         return f"{name} holds a number that is not finite"
-    if bound and array.max() >= int(bound):
-        return f"{name} holds {array.max()}, must be below {bound}"
+    if bound:
+        limit = int(bound) if bound.isdigit() else sizes.get(bound)
+        if limit is not None and array.max() >= limit:
+            return f"{name} holds {array.max()}, must be below {limit}"
     return ""

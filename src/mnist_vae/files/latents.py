@@ -13,17 +13,22 @@ class LatentsFacts(Settings, frozen=True, kw_only=True):
     seed: Seed
     """Of all that is drawn for this model."""
     epochs: int
+    dataset: str
+    """The name of the data set that the images are of."""
+    classes: tuple[str, ...] = ()
+    """Names of its classes; none where there are no labels."""
 
 
 LATENTS = Kind(
     "latents",
     LatentsFacts,
-    {
-        "mean": "float32 N D",
-        "labels": "uint8<10 N",
-        "class_latents": "float32 10 D",
-        "train_mean": "float32 M D",
-        "train_labels": "uint8<10 M",
-    },
-    ({"logvar": "float32 N D"},),  # of a VAE
+    {"mean": "float32 N D", "train_mean": "float32 M D"},
+    (
+        {"logvar": "float32 N D"},  # of a VAE
+        {  # of images with labels
+            "class_latents": "float32 K D",
+            "labels": "uint8<K N",
+            "train_labels": "uint8<K M",
+        },
+    ),
 )

@@ -17,11 +17,6 @@ class MapsFacts(Settings, frozen=True, kw_only=True):
 MAPS = Kind(
     "maps",
     MapsFacts,
-    {
-        "map": "float32 N 2",
-        "class_map": "float32 10 2",
-        "pca": "float32 N 2",
-        "explained_variance": "float32 2",
-        "labels": "uint8<10 N",
-    },
+    {"map": "float32 N 2", "pca": "float32 N 2", "explained_variance": "float32 2"},
+    ({"class_map": "float32 K 2", "labels": "uint8<K N"},),  # of images with labels
 )

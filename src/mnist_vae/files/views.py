@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mnist_vae.files.kind import Kind
-from mnist_vae.settings import Digit, Settings
+from mnist_vae.settings import Class, Settings
 
 
 class ViewsFacts(Settings, frozen=True, kw_only=True):
@@ -11,8 +11,8 @@ class ViewsFacts(Settings, frozen=True, kw_only=True):
 
     model: str
     epochs: int
-    classes: tuple[Digit, Digit, Digit, Digit]
-    """At the corners of the interpolation."""
+    corners: tuple[Class, ...] = ()
+    """The four classes at the corners of the interpolation; none where there are no labels."""
     start: int
     """Index of the first of the test images that are reconstructed."""
 
@@ -21,18 +21,20 @@ VIEWS = Kind(
     "images of a model",
     ViewsFacts,
     {
-        "originals": "uint8 100 28 28",
-        "reconstructions": "uint8 100 28 28",
-        "class_digits": "uint8 10 28 28",
-        "interpolation": "uint8 S S 28 28",
-        "traversals": "uint8 R T 28 28",
+        "originals": "uint8 P C H W",
+        "reconstructions": "uint8 P C H W",
+        "traversals": "uint8 R T C H W",
         "traversal_dims": "int64 R",
         "traversal_values": "float32 R T",
     },
     (
-        {"prior_samples": "uint8 100 28 28"},  # of a VAE
+        {  # of images with labels
+            "class_digits": "uint8 K C H W",
+            "interpolation": "uint8 S S C H W",
+        },
+        {"prior_samples": "uint8 100 C H W"},  # of a VAE
         {  # of a latent of 2 dimensions
-            "manifold": "uint8 M M 28 28",
+            "manifold": "uint8 M M C H W",
             "manifold_x": "float32 M",
             "manifold_y": "float32 M",
         },

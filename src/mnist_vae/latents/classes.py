@@ -8,7 +8,7 @@ from mnist_vae.errors import InputError
 
 
 def class_posteriors(
-    mean: np.ndarray, logvar: np.ndarray | None, labels: np.ndarray, classes: int = 10
+    mean: np.ndarray, logvar: np.ndarray | None, labels: np.ndarray, classes: int
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Mean of the means and mean of the log-variances of each class, [classes, D] each.
 

@@ -22,9 +22,9 @@ class Posterior(NamedTuple):
 
 @torch.inference_mode()
 def encode(network: VAE, images: np.ndarray) -> Posterior:
-    """The posteriors, float32, of uint8 images [N, H, W]."""
+    """The posteriors, float32, of uint8 images [N, C, H, W]."""
     means, logvars = [], []
-    for batch in torch.from_numpy(images)[:, None].split(BATCH):
+    for batch in torch.from_numpy(images).split(BATCH):
         mean, logvar = network.encode(batch.to(_device(network)).float() / 255)
         means.append(mean.cpu().numpy())
         if logvar is not None:
@@ -34,9 +34,9 @@ def encode(network: VAE, images: np.ndarray) -> Posterior:
 
 @torch.inference_mode()
 def decode(network: VAE, latents: np.ndarray) -> np.ndarray:
-    """Pixels in [0, 1], float32 [..., H, W], of latents [..., D]."""
+    """Pixels in [0, 1], float32 [..., C, H, W], of latents [..., D]."""
     flat = torch.from_numpy(np.asarray(latents, np.float32).reshape(-1, network.latent_dim))
-    decoded = [network.decode(z.to(_device(network)))[:, 0].cpu() for z in flat.split(BATCH)]
+    decoded = [network.decode(z.to(_device(network))).cpu() for z in flat.split(BATCH)]
     pixels = torch.cat(decoded).numpy()
     return pixels.reshape(*latents.shape[:-1], *pixels.shape[1:])
 

@@ -30,9 +30,9 @@ class EmbedSettings(Settings, frozen=True, kw_only=True):
 
 
 def project(
-    points: np.ndarray, others: np.ndarray, settings: EmbedSettings, seed: int
+    points: np.ndarray, others: np.ndarray | None, settings: EmbedSettings, seed: int
 ) -> tuple[dict[str, np.ndarray], str]:
-    """Maps of points [N, D] with others [M, D] laid onto them, and the name of the method.
+    """Maps of points [N, D] with others [M, D] laid onto them, if any, and the method's name.
 
     ``map`` and ``class_map`` are t-SNE's, or the latent plane itself where D is 2; ``pca`` the two
     principal axes, ``explained_variance`` their parts of the variance. All float32. A single latent
@@ -40,22 +40,26 @@ def project(
     """
     if not np.ptp(points, axis=0).any():
         raise InputError(
-            "all images have the same latent, so there is no map of them: the encoder no longer "
-            "looks at its images; train it with a smaller kl_weight or learning rate"
+            "all images have the same latent, so there is no map of them: they are all alike, or "
+            "the encoder no longer looks at them; then train it with a smaller kl_weight or "
+            "learning rate"
         )
+    laid = others
     if points.shape[1] == 1:
-        points, others = (np.pad(p, ((0, 0), (0, 1))) for p in (points, others))
+        points = np.pad(points, ((0, 0), (0, 1)))
+        laid = None if others is None else np.pad(others, ((0, 0), (0, 1)))
     axes = pca(points)
     if points.shape[1] == 2:
-        fitted, laid, method = points, others, "latent plane"
+        fitted, method = points, "latent plane"
     else:
         (fitted, laid), method = tsne(points, others, settings, seed), "t-SNE"
     maps = {
         "map": fitted,
-        "class_map": laid,
         "pca": axes.project(points),
         "explained_variance": axes.explained,
     }
+    if laid is not None:
+        maps["class_map"] = laid
     return {name: np.asarray(array, np.float32) for name, array in maps.items()}, method
 
 
@@ -84,9 +88,9 @@ def pca(points: np.ndarray) -> Pca:
 
 
 def tsne(
-    points: np.ndarray, others: np.ndarray, settings: EmbedSettings, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a t-SNE map [N, 2] to points [N, D] and lay others [M, D] onto it, [M, 2].
+    points: np.ndarray, others: np.ndarray | None, settings: EmbedSettings, seed: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Fit a t-SNE map [N, 2] to points [N, D] and lay others [M, D] onto it, [M, 2], if any.
 
     openTSNE (Poličar et al. 2024) with exact neighbours, starting from PCA so that the large-scale
     layout means something (Kobak & Berens 2019). The exaggeration falls in two steps, for one step
@@ -112,5 +116,7 @@ def tsne(
         part = TSNEEmbedding(fitted[order], sorted_pairs, **options)
         part.optimize(iterations, exaggeration=exaggeration, momentum=momentum, inplace=True)
         fitted[order] = part
+    if others is None:
+        return fitted, None
     whole = TSNEEmbedding(fitted, pairs, **options)
     return fitted, np.asarray(whole.transform(others, n_iter=100))

@@ -8,61 +8,75 @@ import numpy as np
 from msgspec import Meta
 
 from mnist_vae import seeds
-from mnist_vae.errors import InputError
 from mnist_vae.files.store import Arrays
 from mnist_vae.latents.classes import class_posteriors, interpolate
 from mnist_vae.latents.codes import decode, encode, sample, to_bytes
 from mnist_vae.measure.rate import rate
 from mnist_vae.nets.vae import VAE
-from mnist_vae.settings import Digit, Settings
+from mnist_vae.settings import Class, Settings
 
 TRAVERSED = 8  # latent dimensions to traverse, at most
+PAIRS = 100  # test images to reconstruct, at most
 
 
 class EncodeSettings(Settings, frozen=True, kw_only=True):
     """What to decode besides the test images: ``encode`` in params.yaml."""
 
-    first_pair: Annotated[int, Meta(ge=0, le=9_900)]
-    """Index of the first of the 100 test images to reconstruct."""
-    interpolate: tuple[Digit, Digit, Digit, Digit]
-    """The four digits a, b, c, d at the corners of the interpolation."""
+    first_pair: Annotated[int, Meta(ge=0, le=10_000_000)]
+    """Index of the first of 100 test images to reconstruct; the last 100 where it is too large."""
+    interpolate: tuple[Class, Class, Class, Class]
+    """Labels of the classes a, b, c, d at the corners; behind the last class 0 comes again."""
     steps: Annotated[int, Meta(ge=2, le=50)]
     """Rows and columns of the interpolation, and columns of the traversals."""
     manifold_steps: Annotated[int, Meta(ge=2, le=50)]
     """Rows and columns of a 2-d model's decoded latent plane."""
 
+    def pairs(self, images: int) -> slice:
+        """Which of so many test images to reconstruct."""
+        first = max(0, min(self.first_pair, images - PAIRS))
+        return slice(first, min(first + PAIRS, images))
+
+    def corners(self, classes: int) -> tuple[int, ...]:
+        """Labels of the four classes to interpolate between, none where there are no classes.
+
+        Fewer than four are repeated.
+        """
+        return tuple(label % classes for label in self.interpolate) if classes else ()
+
 
 def explore(
-    model: VAE, images: np.ndarray, labels: np.ndarray, settings: EncodeSettings, seed: int
+    model: VAE,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    classes: int,
+    settings: EncodeSettings,
+    seed: int,
 ) -> tuple[Arrays, Arrays]:
-    """Everything the notebook looks at, from test images [N, H, W] and their labels [N].
+    """Everything the notebook looks at, from test images [N, C, H, W] and their labels [N], if any.
 
     Returns latents (the posterior of each image, a latent for each class) and images (uint8): pairs
-    of originals and reconstructions, one digit decoded per class, the interpolation between four
+    of originals and reconstructions, one image decoded per class, the interpolation between four
     classes, traversals that start from the first of these, samples from the prior, and the latent
-    plane of a 2-d model. An autoencoder has no log-variance and no prior: those are absent.
+    plane of a 2-d model. An autoencoder has no log-variance and no prior: those are absent. So are
+    classes where there are no labels; the traversals then start from the mean of all images.
     """
-    if settings.first_pair + 100 > len(images):
-        raise InputError(
-            f"encode.first_pair: found {settings.first_pair}, must be at most {len(images) - 100}: "
-            f"it is the first of 100 pairs out of {len(images)} images"
-        )
     rng = seeds.stream(seed, "views")
     mean, logvar = encode(model, images)
-    class_means, class_logvars = class_posteriors(mean, logvar, labels)
-    class_latents = sample(class_means, class_logvars, rng)
-    latents = {"mean": mean, "labels": labels, "class_latents": class_latents}
-
-    pairs = slice(settings.first_pair, settings.first_pair + 100)
-    corners = class_latents[list(settings.interpolate)]
-    start = class_means[settings.interpolate[0]]
+    latents, decoded = {"mean": mean}, {}
+    pairs = settings.pairs(len(images))
+    decoded["reconstructions"] = decode(model, mean[pairs])
+    if labels is None:
+        start = mean.mean(0)
+    else:
+        class_means, class_logvars = class_posteriors(mean, logvar, labels, classes)
+        class_latents = sample(class_means, class_logvars, rng)
+        latents |= {"labels": labels, "class_latents": class_latents}
+        labels_of_corners = list(settings.corners(classes))
+        corners, start = class_latents[labels_of_corners], class_means[labels_of_corners[0]]
+        decoded["class_digits"] = decode(model, class_latents)
+        decoded["interpolation"] = decode(model, interpolate(corners, settings.steps))
     dims, values, moved = traverse(start, mean, logvar, settings.steps)
-    decoded = {
-        "reconstructions": decode(model, mean[pairs]),
-        "class_digits": decode(model, class_latents),
-        "interpolation": decode(model, interpolate(corners, settings.steps)),
-        "traversals": decode(model, moved),
-    }
+    decoded["traversals"] = decode(model, moved)
     if logvar is not None:
         latents["logvar"] = logvar
         prior = rng.standard_normal((100, model.latent_dim), dtype=np.float32)

@@ -93,7 +93,7 @@ def _sentence(ratio: float | None, rate: float, reference: str) -> str:
             f"about an image, next to nothing; {weight}."
         )
     if ratio is None or ratio >= AUTOENCODER:
-        finding = "nearly an autoencoder, whose samples from the prior need not look like digits"
+        finding = "nearly an autoencoder, whose samples from the prior need not look real"
     elif ratio > BALANCED:
         finding = "it favours reconstructions over samples from the prior"
     elif ratio >= 1 / BALANCED:

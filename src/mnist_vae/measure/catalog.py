@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias
+
+from mnist_vae.measure.dataset import DatasetFacts, neighbours
 
 Better: TypeAlias = Literal["lower", "higher", ""]
 """Which values of a number are better; nothing where it describes and does not rank."""
@@ -16,7 +19,7 @@ class Metric(NamedTuple):
     """Keys in the model's metrics, joined by dots."""
     label: str
     how: str
-    """How the number is made, in a sentence or two."""
+    """How the number is made, in a sentence or two, with the names of ``words`` in braces."""
     unit: str = ""
     better: Better = ""
     sources: tuple[str, ...] = ()
@@ -44,7 +47,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "epochs",
             "Epochs",
-            "Passes over the 60,000 training images.",
+            "Passes over the {train_images:,} training images.",
         ),
         Metric(
             "parameters",
@@ -80,7 +83,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "distortion.squared_error",
             "Squared error",
-            "Summed over 784 pixels in 0 to 1, decoded from the posterior mean; mean over images.",
+            "Summed over {pixels} in 0 to 1, decoded from the posterior mean; mean over images.",
             unit="per image",
             better="lower",
         ),
@@ -94,7 +97,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "distortion.psnr",
             "PSNR",
-            "−10 log₁₀ of the mean squared error per pixel, over all images at once.",
+            "−10 log₁₀ of the mean squared error per dimension, over all images at once.",
             unit="dB",
             better="higher",
         ),
@@ -124,7 +127,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
             "likelihood.variance",
             "Variance of the Gaussian",
             "Of the likelihood that the next three rows are under; a Bernoulli has none.",
-            unit="per pixel",
+            unit="per dimension",
         ),
         Metric(
             "likelihood.elbo",
@@ -139,7 +142,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
             "NLL, at most",
             "By importance sampling from a Gaussian fitted to each image, ± its standard error "
             "over images: a bound from above. With a Gaussian decoder it is of a density over "
-            "[0, 1]⁷⁸⁴, so it can be negative. Not stated where fewer than 5 draws count.",
+            "[0, 1]{power}, so it can be negative. Not stated where fewer than 5 draws count.",
             unit="nats per image",
             better="lower",
             sources=("Burda et al. 2016",),
@@ -154,9 +157,9 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "likelihood.bits_per_dimension",
             "NLL",
-            "NLL / (784 ln 2). It ranks densities of the same pixels; it is not a code length, "
-            "because the pixels were not dequantized.",
-            unit="bits per pixel",
+            "NLL / ({dimensions:,} ln 2). It ranks densities of the same pixels; it is not a code "
+            "length, because the pixels were not dequantized.",
+            unit="bits per dimension",
             better="lower",
             sources=("Theis et al. 2016",),
         ),
@@ -207,7 +210,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "latent.silhouette",
             "Silhouette",
-            "Of the latents grouped by digit: above 0 where digits form compact clusters.",
+            "Of the latents grouped by {noun}: above 0 where {nouns} form compact clusters.",
             unit="−1 to 1",
             better="higher",
             sources=("Rousseeuw 1987",),
@@ -217,15 +220,16 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "map.trustworthiness",
             "Trustworthiness of the map",
-            "1 where the 10 neighbours on the map are neighbours among the latents too. It judges "
-            "the map, not the model: a latent of 2 dimensions is its own map.",
+            "1 where the {neighbours} neighbours on the map are neighbours among the latents too. "
+            "It judges the map, not the model: a latent of 2 dimensions is its own map.",
             unit="at most 1",
             sources=("Venna & Kaski 2001",),
         ),
         Metric(
             "map.preservation",
             "Neighbours kept by the map",
-            "Fraction of the 10 nearest latents that are the 10 nearest on the map.",
+            "Fraction of the {neighbours} nearest latents that are the {neighbours} nearest on the "
+            "map.",
             unit="at most 1",
             sources=("Lee & Verleysen 2009",),
         ),
@@ -244,7 +248,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
             sources=("Lee & Verleysen 2009",),
         ),
     ),
-    "Images as the digit classifier sees them": (
+    "Images as the classifier sees them": (
         Metric(
             "samples.frechet_prior",
             "Fréchet distance of samples",
@@ -264,24 +268,52 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "samples.frechet_floor",
             "Fréchet distance of real images",
-            "One half of the test set against the other, 5,000 images each: what chance alone "
-            "gives, and more of it than at 10,000.",
+            "One half of the test set against the other, {half:,} images each: what chance alone "
+            "gives, and more of it than at {test_images:,}.",
         ),
         Metric(
             "samples.digit_entropy",
-            "Entropy of sampled digits",
-            "Of the digits that the classifier sees in samples: ln 10 = 2.30 when all come equally "
-            "often, 0 when all are the same.",
+            "Entropy of sampled classes",
+            "Of the {nouns} that the classifier sees in samples: ln {classes} = {entropy:.2f} when "
+            "all come equally often, 0 when all are the same.",
             unit="nats",
             better="higher",
         ),
         Metric(
             "samples.digits_kept",
-            "Digits kept",
-            "Reconstructions in which the classifier sees the true digit.",
+            "Classes kept",
+            "Reconstructions in which the classifier sees the true {noun}.",
             unit="%",
             better="higher",
         ),
     ),
 }
 """All metrics in the order of the comparison, in named groups."""
+
+
+def explain(metric: Metric, data: DatasetFacts) -> str:
+    """How the number is made of this data set."""
+    return metric.how.format(**words(data))
+
+
+def words(data: DatasetFacts) -> dict[str, str | int | float]:
+    """What explanations say of a data set."""
+    pixels = data.image_size**2
+    dimensions = data.channels * pixels
+    colours = "" if data.channels == 1 else f", {data.channels} colours each,"
+    return {
+        "train_images": data.train_images,
+        "test_images": data.test_images,
+        "half": data.test_images // 2,
+        "pixels": f"{pixels:,} pixels{colours}",
+        "dimensions": dimensions,
+        "power": str(dimensions).translate(_SUPERSCRIPT),
+        "noun": data.noun,
+        "nouns": "classes" if data.noun == "class" else f"{data.noun}s",
+        "classes": len(data.classes),
+        "entropy": math.log(max(1, len(data.classes))),
+        "neighbours": neighbours(data.test_images),
+    }
+
+
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -24,7 +24,7 @@ class Distortion(NamedTuple):
 def squared_error(images: np.ndarray, reconstructions: np.ndarray) -> np.ndarray:
     """Squared error summed over the pixels of each image, [N].
 
-    Both are [N, 784] or [N, 28, 28] (any shape after N), the images in [0, 1]. It is what the
+    Both are [N, pixels] or [N, C, H, W] (any shape after N), the images in [0, 1]. It is what the
     notebook trains on, so its own figures can be set beside it. Computed in float64. Raises
     ValueError for arrays that do not fit each other or that hold a NaN.
     """

@@ -13,11 +13,12 @@ from mnist_vae.files.store import Arrays
 from mnist_vae.latents.codes import Posterior, decode, sample
 from mnist_vae.measure import audit, proposal
 from mnist_vae.measure.accuracy import accuracy
+from mnist_vae.measure.dataset import neighbours
 from mnist_vae.measure.distortion import distortion
 from mnist_vae.measure.likelihood import bits_per_dimension, elbo, importance_nll
 from mnist_vae.measure.maps import map_quality
 from mnist_vae.measure.rate import active, rate
-from mnist_vae.measure.samples import digit_entropy, frechet_distance
+from mnist_vae.measure.samples import class_entropy, frechet_distance
 from mnist_vae.measure.separability import knn_accuracy, probe_accuracy, silhouette
 from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.devices import BATCH
@@ -40,8 +41,8 @@ class EvaluateSettings(Settings, frozen=True, kw_only=True):
 
     With fewer than likelihood.MIN_EFFECTIVE no NLL is stated.
     """
-    images: Annotated[int, Meta(ge=2, le=10_000)]
-    """Test images that it is the mean of, spread evenly over the test set."""
+    images: Annotated[int, Meta(ge=2, le=1_000_000)]
+    """Test images that it is the mean of, spread evenly over the test set, or all there are."""
 
 
 class Trained(NamedTuple):
@@ -60,7 +61,7 @@ class Trained(NamedTuple):
 
 def measure(
     model: Trained,
-    classifier: Classifier,
+    classifier: Classifier | None,
     images: np.ndarray,
     latents: Arrays,
     maps: Arrays,
@@ -68,22 +69,23 @@ def measure(
     settings: EvaluateSettings,
     seed: int,
 ) -> dict[str, Any]:
-    """Measure a model: how it trained, and how it does on test images, uint8 [N, H, W].
+    """Measure a model: how it trained, and how it does on test images, uint8 [N, C, H, W].
 
     ``latents`` and ``maps`` are what views.explore and maps.project made of the same images, with
     the latents of training images beside them. Squared errors are summed over pixels, KL and
     likelihoods are in nats, all means over images. What a kind of model lacks is absent: an
     autoencoder has no rate, likelihood, audit and samples from a prior, a Bernoulli decoder no
-    variance.
+    variance. Images without labels have no classes that latents could tell apart, and no classifier
+    to look at samples.
     """
     rng = seeds.stream(seed, "evaluate")
     posterior = Posterior(latents["mean"], latents.get("logvar"))
-    mean, labels = latents["mean"], latents["labels"]
+    mean, labels = latents["mean"], latents.get("labels")
     pixels = images / np.float32(255)
     reconstructions = decode(model.network, mean)
     last = {name: float(column[-1]) for name, column in model.curve.items()}
     error = distortion(pixels, reconstructions)
-    training = latents["train_mean"], latents["train_labels"]
+    k = neighbours(len(mean))
     measured: dict[str, Any] = {
         "epochs": int(last.pop("epoch")),
         "parameters": sum(p.numel() for p in model.network.parameters()),
@@ -93,13 +95,9 @@ def measure(
             "per_pixel": error.per_pixel,
             "psnr": error.psnr,
         },
-        "latent": {
-            "knn_accuracy": knn_accuracy(*training, mean, labels),
-            "probe_accuracy": probe_accuracy(*training, mean, labels),
-            "silhouette": silhouette(mean, labels),
-        },
-        "map": map_quality(mean, maps["map"])._asdict(),
-        "pca": map_quality(mean, maps["pca"])._asdict(),
+        **({} if labels is None else {"latent": class_separation(latents)}),
+        "map": map_quality(mean, maps["map"], k)._asdict(),
+        "pca": map_quality(mean, maps["pca"], k)._asdict(),
     }
     prior = None
     if posterior.logvar is not None:
@@ -120,8 +118,20 @@ def measure(
             model, pixels[chosen], few, variance=variance, samples=settings.samples, seed=seed
         )
         prior = decode(model.network, rng.standard_normal(mean.shape, dtype=np.float32))
-    measured["samples"] = sample_quality(classifier, images, labels, reconstructions, prior)
+    if classifier is not None and labels is not None:
+        measured["samples"] = sample_quality(classifier, images, labels, reconstructions, prior)
     return measured
+
+
+def class_separation(latents: Arrays) -> dict[str, float]:
+    """How well the latents of test images keep their classes apart."""
+    training = latents["train_mean"], latents["train_labels"]
+    test = latents["mean"], latents["labels"]
+    return {
+        "knn_accuracy": knn_accuracy(*training, *test),
+        "probe_accuracy": probe_accuracy(*training, *test),
+        "silhouette": silhouette(*test),
+    }
 
 
 def likelihood(
@@ -133,7 +143,7 @@ def likelihood(
     samples: int,
     seed: int,
 ) -> dict[str, Any]:
-    """ELBO and importance-sampled NLL of pixels [N, H, W] in [0, 1], under what the model states.
+    """ELBO and importance-sampled NLL of pixels [N, C, H, W] in [0, 1], as the model states it.
 
     ``variance`` is the squared error per pixel of the last training epoch. What a model states, and
     under which other variance it is measured too, its likelihood says (see nets.likelihood): its
@@ -147,7 +157,7 @@ def likelihood(
     variances = model.likelihood.variances(model.settings.kl_weight or 0.0, variance)
     rates, size = rate(posterior.mean, posterior.logvar), pixels[0].size
     device = model.network.mean.weight.device
-    images, start = torch.from_numpy(pixels[:, None]), torch.from_numpy(posterior.mean)
+    images, start = torch.from_numpy(pixels), torch.from_numpy(posterior.mean)
 
     @torch.inference_mode()
     def logits(z: torch.Tensor) -> torch.Tensor:
@@ -217,23 +227,22 @@ def sample_quality(
     reconstructions: np.ndarray,
     prior: np.ndarray | None,
 ) -> dict[str, float]:
-    """What a digit classifier sees in reconstructions and in samples from the prior, if any.
+    """What a classifier sees in reconstructions and in samples from the prior, if any.
 
-    All are [N, H, W], as many of each. The Fréchet distances are of the features of this project's
-    own classifier: they are not FID, whose features are Inception's, and cannot be compared with
-    it, only with one another. Digits are kept where a reconstruction is read as the true label of
-    its image: one that is misread before and after is not kept, so hold the percentage against
-    the classifier's own accuracy.
+    All are [N, C, H, W], as many of each. The Fréchet distances are of the features of this
+    project's own classifier: they are not FID, whose features are Inception's, and cannot be
+    compared with it, only with one another. A class is kept where a reconstruction is read as the
+    true label of its image: one that is misread before and after is not kept, so hold the
+    percentage against the classifier's own accuracy.
     """
     true, rebuilt = classify(classifier, images), classify(classifier, reconstructions)
     measured = {}
     if prior is not None:
         sampled = classify(classifier, prior)
         measured["frechet_prior"] = frechet_distance(true.features, sampled.features)
-        measured["digit_entropy"] = digit_entropy(sampled.digits)
+        measured["digit_entropy"] = class_entropy(sampled.labels, classifier.classes)
     return {
         **measured,
         "frechet_reconstructions": frechet_distance(true.features, rebuilt.features),
-        "frechet_floor": frechet_distance(true.features[::2], true.features[1::2]),
-        "digits_kept": accuracy(rebuilt.digits, labels),
+        "digits_kept": accuracy(rebuilt.labels, labels),
     }

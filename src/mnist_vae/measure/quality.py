@@ -13,8 +13,8 @@ import numpy as np
 from mnist_vae.measure.accuracy import accuracy
 from mnist_vae.measure.neighbours import coverage, nearest_distances, too_near
 from mnist_vae.measure.samples import (
+    class_entropy,
     confident_share,
-    digit_entropy,
     frechet_distance,
     frechet_floor,
 )
@@ -53,14 +53,14 @@ def real(
 def of_real(classifier: Classifier, against: Real, rng: np.random.Generator) -> dict[str, float]:
     """The numbers of ``of_samples`` that training images score, as if they were samples."""
     seen = classify(classifier, against.training)
-    count = len(against.test.digits)
+    count = len(against.test.labels)
     floor = frechet_floor(against.test.features, seen.features, rng)
-    chosen = rng.choice(len(seen.digits), min(count, COVERED), replace=False)
+    chosen = rng.choice(len(seen.labels), min(count, COVERED), replace=False)
     found = coverage(spread(against.test.features, COVERED), seen.features[chosen])
     return {
         "frechet": floor.mean,
         "frechet_deviation": floor.standard_deviation,
-        "entropy": digit_entropy(against.test.digits, classifier.head.out_features),
+        "entropy": class_entropy(against.test.labels, classifier.classes),
         "confident": confident_share(against.test.confidence),
         **found._asdict(),
         # Test images here: training images would be their own nearest.
@@ -82,14 +82,14 @@ def of_samples(
     distances = nearest_distances(spread(images, NEAR), against.training)
     numbers = {
         "frechet": frechet_distance(against.test.features, seen.features),
-        "entropy": digit_entropy(seen.digits, classifier.head.out_features),
+        "entropy": class_entropy(seen.labels, classifier.classes),
         "confident": confident_share(seen.confidence),
         **found._asdict(),
         "too_near": too_near(distances, against.distances),
         "too_near_rebuilt": too_near(distances, against.rebuilt_distances),
     }
     if labels is not None:
-        numbers["as_asked"] = accuracy(seen.digits, labels)
+        numbers["as_asked"] = accuracy(seen.labels, labels)
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""Samples and reconstructions as a digit classifier sees them."""
+"""Samples and reconstructions as a classifier sees them."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def confident_share(confidence: np.ndarray, threshold: float = 0.9) -> float:
     return 100 * float((sure > threshold).mean())
 
 
-def digit_entropy(predicted: np.ndarray, classes: int = 10) -> float:
-    """Entropy in nats of the histogram of digits predicted for samples [N].
+def class_entropy(predicted: np.ndarray, classes: int) -> float:
+    """Entropy in nats of the histogram of classes predicted for samples [N].
 
-    ln 10 = 2.30 when all come equally often, 0 when samples show one digit: mode collapse, which
+    ln 10 = 2.30 when ten come equally often, 0 when samples show a single one: mode collapse, which
     the classifier's confidence in each single sample would not show. Raises ValueError for a
     label that is not one of the ``classes``.
     """

@@ -26,6 +26,8 @@ def pick() -> torch.device:
     wanted = os.environ.get(VARIABLE) or usable[0]
     if wanted.split(":")[0] not in usable:
         raise InputError(f"{VARIABLE}: found {wanted!r}, this machine has {', '.join(usable)}")
+    if wanted == "cuda":  # a card for each process that torchrun starts on this machine
+        wanted += f":{os.environ.get('LOCAL_RANK', 0)}"
     try:
         device = torch.device(wanted)
         torch.zeros(1, device=device)

@@ -1,15 +1,17 @@
-"""Forms of the network's convolutions that a processor computes faster.
+"""Forms of the network's convolutions that are computed faster.
 
-``for_cpu`` puts them in the place of a network's plain layers. They compute the same functions with
+``put_in`` puts them in the place of a network's plain layers. They compute the same functions with
 the same parameters; tests compare them with the plain layers in float64. Feature maps are
 [B, C, H, W] laid out channels last, as libraries of convolutions want them.
 
 - Kernels that cover the whole map are matrix products in disguise.
 - Images have few channels, so several pixels of a row together make a product of useful size: two,
-  or the whole row in bfloat16, where products cost less than copies.
+  or the whole of a short row in bfloat16, where products cost less than copies.
 - The convolutions between are the library's own. In bfloat16 its transposed ones take four times as
   long as the others: there they are convolutions of stride 1, and gradients of kernels are
   products.
+- On CUDA all of them are products: there the library takes up to five times as long for so few
+  channels, and half a second to start.
 
 The ReLU after a convolution is computed in the same memory.
 """
@@ -24,41 +26,60 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from mnist_vae.nets import pyramid
+
+LONGEST = 16  # pixels of half a row at a time: most of a longer run's matrix would be zeros
+
 
 def place(network: nn.Module, device: torch.device, *, image_size: int) -> None:
-    """Move a network to a device to compute in float32, in the forms that are fastest there."""
+    """Move a network to a device to compute in float32, in the forms that are fastest there.
+
+    On CUDA those are the plain ones: without a graph a step costs what its launches cost.
+    """
     network.to(device)
     if device.type == "cpu":
-        for_cpu(network, image_size=image_size, dtype=torch.float32)
+        put_in(network, image_size=image_size, dtype=torch.float32)
 
 
-def for_cpu(network: nn.Module, *, image_size: int, dtype: torch.dtype) -> None:
-    """Put in the forms that a processor computes faster, for convolutions in ``dtype``.
+def put_in(
+    network: nn.Module, *, image_size: int, dtype: torch.dtype, device: torch.device | None = None
+) -> None:
+    """Put in the forms in which a device learns faster, for convolutions in ``dtype``.
 
     The network keeps its parameters and their names; convolutions of other shapes than those of
-    nets.vae stay as they are. bfloat16 has forms of its own; any other type gets those of float32.
+    nets.vae stay as they are, and so do those of maps with an odd size, and all of them on MPS.
+    bfloat16 has forms of its own; any other type gets those of float32. The device is the network's
+    own unless ``device`` says otherwise.
     """
-    half = dtype == torch.bfloat16
-    run = image_size // 2 if half else 2
-    grid = (image_size // 4, image_size // 4)
+    device = device or next(network.parameters()).device
+    if device.type not in ("cpu", "cuda"):
+        return
+    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
+        return
+    half, products = dtype == torch.bfloat16, device.type == "cuda"
+    run = _longest_run(image_size // 2) if half else 2
+    grid = pyramid.sizes(image_size)[-1]
     for layers in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
+        size = image_size  # of the map that the next strided convolution gets
         for i, layer in enumerate(layers):
             relu = i + 1 < len(layers) and isinstance(layers[i + 1], nn.ReLU)
             form: nn.Module
             covers, strided = _covers(layer, grid), _is_strided(layer)
+            if strided and isinstance(layer, nn.Conv2d):
+                strided, size = size % 2 == 0, (size + 1) // 2
             match layer:
                 case nn.Conv2d() if covers:
                     form = GridConv2d(layer, relu)
                 case nn.Conv2d(in_channels=1 | 2 | 3) if strided and i == 0:
                     form = ImageConv2d(layer, relu, run)
                 case nn.Conv2d() if strided:
-                    form = StridedConv2d(layer, relu, half)
+                    form = StridedConv2d(layer, relu, half, products)
                 case nn.ConvTranspose2d() if covers:
                     form = GridConvTranspose2d(layer, relu)
                 case nn.ConvTranspose2d(out_channels=1 | 2 | 3) if strided and i + 1 == len(layers):
                     form = ImageConvTranspose2d(layer, run)
                 case nn.ConvTranspose2d() if strided:
-                    form = StridedConvTranspose2d(layer, relu, half)
+                    form = StridedConvTranspose2d(layer, relu, half, products)
                 case _:
                     continue
             layers[i] = form
@@ -71,9 +92,14 @@ def is_placed(network: nn.Module) -> bool:
     return any(isinstance(module, _Form) for module in network.modules())
 
 
-def _covers(layer: nn.Module, grid: tuple[int, int]) -> bool:
+def _longest_run(width: int) -> int:
+    """The longest run of pixels, up to ``LONGEST``, of which so many make a row."""
+    return next(run for run in range(min(width, LONGEST), 0, -1) if width % run == 0)
+
+
+def _covers(layer: nn.Module, grid: int) -> bool:
     """Whether a convolution's kernel is as large as the map that strides leave."""
-    return _shape(layer) == (grid, (1, 1), (0, 0), (0, 0))
+    return _shape(layer) == ((grid, grid), (1, 1), (0, 0), (0, 0))
 
 
 def _is_strided(layer: nn.Module) -> bool:
@@ -112,7 +138,7 @@ class ImageConv2d(_Form):
     def __init__(self, layer: nn.Conv2d, relu: bool, run: int) -> None:
         super().__init__(layer, relu)
         self.run = run
-        layout = _layout(layer.in_channels, run).to(layer.weight.dtype)
+        layout = _layout(layer.in_channels, run).to(layer.weight)
         self.register_buffer("layout", layout, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,7 +156,7 @@ class ImageConvTranspose2d(_Form):
     def __init__(self, layer: nn.ConvTranspose2d, run: int) -> None:
         super().__init__(layer, relu=False)
         self.run = run
-        layout = _layout(layer.out_channels, run)[:-1].to(layer.weight.dtype)
+        layout = _layout(layer.out_channels, run)[:-1].to(layer.weight)
         self.register_buffer("layout", layout, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -140,31 +166,36 @@ class ImageConvTranspose2d(_Form):
         return _Fold.apply(windows, self.bias, self.run)
 
 
-class StridedConv2d(_Form):
-    """A 3 x 3 convolution of stride 2 and padding 1."""
+class _Strided(_Form):
+    """A 3 x 3 convolution of stride 2 and padding 1, or its transpose."""
 
-    def __init__(self, layer: nn.Conv2d, relu: bool, unstrided: bool) -> None:
+    def __init__(
+        self, layer: nn.Conv2d | nn.ConvTranspose2d, relu: bool, unstrided: bool, products: bool
+    ) -> None:
         super().__init__(layer, relu)
-        self.unstrided = unstrided
+        self.unstrided, self.products = unstrided, products
+
+
+class StridedConv2d(_Strided):
+    """A 3 x 3 convolution of stride 2 and padding 1."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W], H and W even, to [B, out, H/2, W/2]."""
+        if self.products:  # autograd refuses to have what these give changed in its place
+            y = _Down.apply(x, self.weight, self.bias, True)
+            return F.relu(y) if self.relu else y
         if self.unstrided:
-            return self.rectify(_Down.apply(x, self.weight, self.bias))
+            return self.rectify(_Down.apply(x, self.weight, self.bias, False))
         return self.rectify(F.conv2d(x, self.weight, self.bias, stride=2, padding=1))
 
 
-class StridedConvTranspose2d(_Form):
+class StridedConvTranspose2d(_Strided):
     """The transpose of StridedConv2d."""
-
-    def __init__(self, layer: nn.ConvTranspose2d, relu: bool, unstrided: bool) -> None:
-        super().__init__(layer, relu)
-        self.unstrided = unstrided
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in, H, W] to [B, out, 2H, 2W]."""
-        if self.unstrided:
-            return self.rectify(_Up.apply(x, self.weight, self.bias))
+        if self.unstrided or self.products:
+            return self.rectify(_Up.apply(x, self.weight, self.bias, self.products))
         return self.rectify(F.conv_transpose2d(x, self.weight, self.bias, 2, 1, output_padding=1))
 
 
@@ -255,31 +286,34 @@ class _Down(torch.autograd.Function):
     """A convolution of maps [B, C, H, W] with a kernel [A, C, 3, 3] and a bias [A]."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, products: bool) -> Tensor:
         ctx.save_for_backward(x, kernel)
-        return F.conv2d(x, kernel, bias, stride=2, padding=1)
+        ctx.products = products
+        return _halve(x, kernel, bias, products=products)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         x, kernel = ctx.saved_tensors
-        return _spread(grad, kernel), _kernel_gradient(grad, x), grad.sum((0, 2, 3))
+        back = _spread(grad, kernel, None, products=ctx.products)
+        return back, _kernel_gradient(grad, x), grad.sum((0, 2, 3)), None
 
 
 class _Up(torch.autograd.Function):
     """The transpose of _Down, of maps [B, A, H, W] to [B, C, 2 H, 2 W], plus a bias [C]."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, kernel: Tensor, bias: Tensor, products: bool) -> Tensor:
         ctx.save_for_backward(x, kernel)
-        return _spread(x, kernel, bias)
+        ctx.products = products
+        return _spread(x, kernel, bias, products=products)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         x, kernel = ctx.saved_tensors
-        back = F.conv2d(grad, kernel, stride=2, padding=1)
-        return back, _kernel_gradient(x, grad), grad.sum((0, 2, 3))
+        back = _halve(grad, kernel, None, products=ctx.products)
+        return back, _kernel_gradient(x, grad), grad.sum((0, 2, 3)), None
 
 
 def _kernel_gradient(small: Tensor, large: Tensor) -> Tensor:
@@ -287,21 +321,38 @@ def _kernel_gradient(small: Tensor, large: Tensor) -> Tensor:
 
     One is what the layer was given, the other the gradient of what it returned.
     """
-    near = F.pad(large.permute(0, 2, 3, 1), (0, 0, 1, 0, 1, 0)).unfold(1, 3, 2).unfold(2, 3, 2)
-    near = near.permute(0, 1, 2, 4, 5, 3).flatten(3).flatten(0, 2)  # [B H W, 3 x 3 x C]
+    near = _windows(F.pad(large, (1, 0, 1, 0)), 3, 2).flatten(0, 2)
     product = (near.T @ small.permute(0, 2, 3, 1).flatten(0, 2)).T
     return product.unflatten(1, (3, 3, -1)).permute(0, 3, 1, 2)
 
 
-def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+def _windows(x: Tensor, size: int, stride: int) -> Tensor:
+    """What a kernel of a size sees of maps [B, C, H, W] at each step: [B, H', W', size² C]."""
+    windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
+    return windows.permute(0, 1, 2, 4, 5, 3).flatten(3)
+
+
+def _halve(x: Tensor, kernel: Tensor, bias: Tensor | None, *, products: bool) -> Tensor:
+    """A convolution of stride 2 and padding 1."""
+    if not products:
+        return F.conv2d(x, kernel, bias, stride=2, padding=1)
+    near = _windows(F.pad(x, (1, 0, 1, 0)), 3, 2)
+    return F.linear(near, kernel.permute(0, 2, 3, 1).flatten(1), bias).permute(0, 3, 1, 2)
+
+
+def _spread(x: Tensor, kernel: Tensor, bias: Tensor | None, *, products: bool) -> Tensor:
     """The transposed convolution, [B, C, 2 H, 2 W], as one of stride 1 that gives 2 x 2 blocks."""
     # A block's first row depends on its own row of x through row 1 of the kernel, on the next one
     # not at all (through zeros); its second row on them through rows 2 and 0. Columns likewise.
     taps = F.pad(kernel, (1, 0, 1, 0)).unflatten(3, (2, 2)).unflatten(2, (2, 2)).flip(2, 4)
     taps = taps.permute(3, 5, 1, 0, 2, 4).flatten(0, 2)  # [2 x 2 x C, A, 2, 2]
-    taps = taps.contiguous(memory_format=torch.channels_last)
     bias = None if bias is None else bias.repeat(4)
-    blocks = F.conv2d(F.pad(x, (0, 1, 0, 1)), taps, bias).permute(0, 2, 3, 1)
+    x = F.pad(x, (0, 1, 0, 1))
+    if products:
+        blocks = F.linear(_windows(x, 2, 1), taps.permute(0, 2, 3, 1).flatten(1), bias)
+    else:
+        taps = taps.contiguous(memory_format=torch.channels_last)
+        blocks = F.conv2d(x, taps, bias).permute(0, 2, 3, 1)
     (b, h, w, _), c = blocks.shape, kernel.shape[1]
     # Allocated so, and no view: autograd would refuse a ReLU in the memory of one.
     last = torch.channels_last

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mnist_vae import parallel
+
 Name: TypeAlias = Literal["fixed", "gaussian", "bernoulli"]
 
 
@@ -85,7 +87,9 @@ class Gaussian:
     def cost(self, images: Tensor, logits: Tensor, squared_error: Tensor) -> Tensor:
         """The negative log-likelihood in nats, under the best variance for these images."""
         pixels = images.shape[1:].numel()
-        variance = squared_error.detach().mean() / pixels  # no gradient: it is at the minimum
+        variance = (
+            parallel.mean(squared_error.detach()) / pixels
+        )  # no gradient: it is at the minimum
         return 0.5 * (squared_error / variance + pixels * (2 * math.pi * variance).log())
 
     def variance_in_loss(self, trained_variance: float) -> float | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta
 
+from mnist_vae.errors import InputError
 from mnist_vae.nets.likelihood import Name as LikelihoodName
 from mnist_vae.nets.vae import VAE
 from mnist_vae.settings import Seed, Settings
+
+Width: TypeAlias = Annotated[int, Meta(ge=1, le=4096)]
 
 
 class ModelSettings(Settings, frozen=True, kw_only=True):
@@ -22,6 +25,8 @@ class ModelSettings(Settings, frozen=True, kw_only=True):
     """What reconstruction costs; see nets.likelihood."""
     kl_weight: Annotated[float, Meta(ge=0)] | None = None
     """Weight of the KL (nats, summed over dimensions) per image; a VAE needs it."""
+    widths: tuple[Width, ...] | None = None
+    """Channels after each convolution, if not 16, doubled at each stride, and 64."""
     learning_rate_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
     """Factor on the recipe's learning rate."""
     seed: Seed | None = None
@@ -39,6 +44,18 @@ class ModelSettings(Settings, frozen=True, kw_only=True):
         return common if self.seed is None else self.seed
 
 
-def build(settings: ModelSettings) -> VAE:
-    """The network of a model, with parameters yet to be drawn."""
-    return VAE(settings.latent_dim, variational=settings.kind == "vae")
+def build(settings: ModelSettings, *, image_size: int = 28, channels: int = 1) -> VAE:
+    """The network of a model for images of such a size, with parameters yet to be drawn.
+
+    Raises InputError where the model and the images do not go together.
+    """
+    try:
+        return VAE(
+            settings.latent_dim,
+            variational=settings.kind == "vae",
+            image_size=image_size,
+            channels=channels,
+            widths=settings.widths,
+        )
+    except ValueError as error:
+        raise InputError(f"the model does not fit the images: {error}") from None

@@ -6,10 +6,14 @@ Everything else follows this definition. What training minimizes stands in ``tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from mnist_vae.nets import pyramid
 
 
 class Output(NamedTuple):
@@ -27,9 +31,10 @@ class VAE(nn.Module):
     """Encoder to a diagonal Gaussian posterior q(z|x), decoder to the logits of pixels.
 
     With the default sizes and a 16-d latent it has the notebook's 213,537 parameters. An
-    autoencoder (``variational=False``) has no log-variance, and its code is the mean. ``widths``
-    are the channels after each convolution. Raises ValueError for an ``image_size`` that is no
-    multiple of 4.
+    autoencoder (``variational=False``) has no log-variance, and its code is the mean. Larger images
+    go through more strides, see nets.pyramid. ``widths`` are the channels after each convolution,
+    by default 16, twice as many after each stride, and 64. Raises ValueError for an ``image_size``
+    that is no multiple of 4 from 8 to 256, or ``widths`` of another number.
 
     Its convolutions may be set to bfloat16; the linear layers to and from latents stay as they are,
     for posteriors can be as narrow as 0.002, where bfloat16's numbers above 2 are 0.016 apart.
@@ -42,21 +47,24 @@ class VAE(nn.Module):
         variational: bool = True,
         image_size: int = 28,
         channels: int = 1,
-        widths: tuple[int, int, int] = (16, 32, 64),
+        widths: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
-        if image_size < 4 or image_size % 4:
-            raise ValueError(f"image_size is {image_size}, must be a positive multiple of 4")
-        self.latent_dim, self.variational, self.image_size = latent_dim, variational, image_size
-        a, b, c = widths
-        grid = image_size // 4  # what two strides of 2 leave: 7 x 7 of 28 x 28
+        if widths is None:
+            widths = pyramid.widths(image_size, last=64)
+        pyramid.check_widths(image_size, widths)
+        self.latent_dim, self.variational = latent_dim, variational
+        self.image_size, self.channels = image_size, channels
+        *larger, grid = pyramid.sizes(image_size)  # 28 and 14, and a grid of 7 x 7
+        *strided, c = widths  # 16 and 32, and 64
 
-        self.encoder = nn.Sequential(  # [B, 1, 28, 28]
-            nn.Conv2d(channels, a, 3, stride=2, padding=1),  # [B, 16, 14, 14]
-            nn.ReLU(),
-            nn.Conv2d(a, b, 3, stride=2, padding=1),  # [B, 32, 7, 7]
-            nn.ReLU(),
-            nn.Conv2d(b, c, grid),  # [B, 64, 1, 1]
+        down: list[nn.Module] = []  # [B, 1, 28, 28]
+        for inputs, outputs in pairwise((channels, *strided)):
+            down += [nn.Conv2d(inputs, outputs, 3, stride=2, padding=1), nn.ReLU()]
+            # [B, 16, 14, 14], then [B, 32, 7, 7]
+        self.encoder = nn.Sequential(
+            *down,
+            nn.Conv2d(strided[-1], c, grid),  # [B, 64, 1, 1]
             nn.ReLU(),
             nn.Flatten(),  # [B, 64]
         )
@@ -64,15 +72,17 @@ class VAE(nn.Module):
         self.logvar = nn.Linear(c, latent_dim) if variational else None
 
         self.hidden = nn.Sequential(nn.Linear(latent_dim, c), nn.ReLU())  # [B, 64]
-        self.decoder = nn.Sequential(
+        up: list[nn.Module] = [
             nn.Unflatten(1, (c, 1, 1)),  # [B, 64, 1, 1]
-            nn.ConvTranspose2d(c, b, grid),  # [B, 32, 7, 7]
-            nn.ReLU(),
-            nn.ConvTranspose2d(b, a, 3, stride=2, padding=1, output_padding=1),  # [B, 16, 14, 14]
-            nn.ReLU(),
-            nn.ConvTranspose2d(a, channels, 3, stride=2, padding=1, output_padding=1),
-            # [B, 1, 28, 28]
-        )
+            nn.ConvTranspose2d(c, strided[-1], grid),  # [B, 32, 7, 7]
+        ]
+        steps = pairwise((*reversed(strided), channels))
+        for size, (inputs, outputs) in zip(reversed(larger), steps, strict=True):
+            # To twice the size, or one less where that was odd: [B, 16, 14, 14], [B, 1, 28, 28].
+            even = 1 - size % 2
+            doubling = nn.ConvTranspose2d(inputs, outputs, 3, 2, padding=1, output_padding=even)
+            up += [nn.ReLU(), doubling]
+        self.decoder = nn.Sequential(*up)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Posterior mean and log-variance, [B, D] each, of images [B, C, H, W] in [0, 1]."""

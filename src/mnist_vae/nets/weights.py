@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import numpy as np
 import torch
+from msgspec import Meta
 from torch import nn
 
 from mnist_vae.errors import InputError
@@ -27,6 +29,14 @@ class ModelFacts(Settings, frozen=True, kw_only=True):
     seed: Seed
     """Of all that is drawn for this model, here and in later stages."""
     epochs: int
+    dataset: str
+    """The name of the data set that it was trained on."""
+    image_size: int
+    """Height and width of its images."""
+    channels: Annotated[int, Meta(ge=1, le=3)]
+    """1 of grey images, 3 of colour."""
+    classes: tuple[str, ...] = ()
+    """Names of the data set's classes; none where it has no labels."""
     device: str
     """The device and the precision that it was trained in."""
 
@@ -43,7 +53,10 @@ def load(path: Path, name: str) -> tuple[VAE, ModelFacts]:
     """
     arrays, facts = store.read_arrays(path, "weights", model=name)
     checked = check(facts, ModelFacts, f"{path}: facts")
-    network = build(checked.settings)
+    try:
+        network = build(checked.settings, image_size=checked.image_size, channels=checked.channels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}{store.AGAIN}") from None
     fill(network, arrays, f"{path}: weights do not fit the model")
     return network, checked
 

@@ -21,15 +21,15 @@ class Pair(NamedTuple):
     autoencoder: str
 
 
-def answer(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[str]:
+def answer(models: Mapping[str, Any], measured: Mapping[str, Metrics], noun: str) -> list[str]:
     """The question answered in two sentences, from the squared errors of VAE and autoencoder.
 
     Each autoencoder is set beside a VAE of as many dimensions, one with the notebook's objective
     if there is one, and the pair of most dimensions decides. Without a pair the first sentence
-    says so.
+    says so. ``noun`` is what a class is called.
     """
     matched = pairs(models, measured)
-    sentences = (_on_errors(matched, measured), _on_gains(matched, measured))
+    sentences = (_on_errors(matched, measured), _on_gains(matched, measured, noun))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -83,9 +83,9 @@ def _both(pair: Pair, errors: Mapping[str, float]) -> str:
     )
 
 
-def _on_gains(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+def _on_gains(matched: Sequence[Pair], measured: Mapping[str, Metrics], noun: str) -> str:
     """What the prior and the latents are worth: of the first pair, and of the best sampler."""
-    gains = [_on_samples(matched, measured), _on_probes(matched, measured)]
+    gains = [_on_samples(matched, measured), _on_probes(matched, measured, noun)]
     listed = "; ".join(filter(None, gains))
     return f"Beyond reconstruction, {listed}." if listed else ""
 
@@ -105,7 +105,7 @@ def _on_samples(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str
     )
 
 
-def _on_probes(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+def _on_probes(matched: Sequence[Pair], measured: Mapping[str, Metrics], noun: str) -> str:
     accuracies = _numbers(measured, "latent.probe_accuracy")
     chosen = [name for pair in matched[:1] for name in pair[1:]] or list(measured)
     listed = [
@@ -113,7 +113,7 @@ def _on_probes(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
         for name in chosen
         if name in accuracies
     ]
-    return f"a linear probe reads the digit from {series(listed)}" if listed else ""
+    return f"a linear probe reads the {noun} from {series(listed)}" if listed else ""
 
 
 def _numbers(measured: Mapping[str, Metrics], path: str) -> dict[str, float]:

@@ -8,7 +8,8 @@ from typing import Any
 from mnist_vae.errors import InputError
 from mnist_vae.files.store import AGAIN
 from mnist_vae.measure import audit
-from mnist_vae.measure.catalog import METRICS, SOURCES
+from mnist_vae.measure.catalog import METRICS, SOURCES, explain
+from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report.answer import LEVEL, QUESTION, answer
 from mnist_vae.report.document import (
     Block,
@@ -24,7 +25,7 @@ from mnist_vae.report.document import (
     Table,
 )
 from mnist_vae.report.pictures import COMPARED, RATE_DISTORTION, Sizes, others, points, side_by_side
-from mnist_vae.report.provenance import provenance
+from mnist_vae.report.provenance import data_lines, provenance
 from mnist_vae.report.tables import ABSENT, Metrics, comparison, number, row_name, show
 
 
@@ -33,6 +34,7 @@ def compose(
     measured: Mapping[str, Metrics],
     sizes: Sizes,
     classifier: Metrics,
+    data: DatasetFacts,
     settings: Mapping[str, Any],
     facts: Mapping[str, str],
 ) -> Page:
@@ -40,16 +42,18 @@ def compose(
 
     ``models`` are those of params.yaml and ``measured`` their metrics, by name; ``sizes`` has the
     paths ``figures/MODEL/FIGURE.png`` and rate_distortion.png; ``classifier`` is what was measured
-    of the digit classifier; ``settings`` are the other params to show, with ``recipe``; ``facts``
-    are further lines of provenance, each with its name. Sections without content are left out.
+    of the classifier, nothing if there is none, and ``data`` what the images are; ``settings`` are
+    the other params to show, with ``recipe``; ``facts`` are further lines of provenance, each with
+    its name. Sections without content are left out.
 
     Raises InputError where there is no model, or where a model's numbers allow no audit.
     """
     if not models:
         raise InputError("params.yaml: models: found none, must name at least one")
+    facts = {**data_lines(data), **facts}
     sections = [
-        Section(QUESTION, _opening(models, measured)),
-        Section("All models compared", _comparison(models, measured)),
+        Section(QUESTION, _opening(models, measured, data)),
+        Section("All models compared", _comparison(models, measured, data)),
         Section("Rate and distortion", _plane(measured, sizes)),
         *(
             Section(title, side_by_side(models, sizes, figure))
@@ -57,30 +61,41 @@ def compose(
         ),
         Section("Is the KL too weak or too strong?", _audits(measured)),
         Section("More figures of each model", others(models, sizes)),
-        Section("How each number is made", _definitions(measured, classifier)),
+        Section("How each number is made", _definitions(measured, classifier, data)),
         Section("What one seed can say", _one_seed()),
         Section("How this page was made", provenance(models, measured, settings, facts)),
     ]
-    return Page(
-        "Variational autoencoders on MNIST", [section for section in sections if section.blocks]
-    )
+    title = f"Variational autoencoders on {data.dataset}"
+    return Page(title, [section for section in sections if section.blocks])
 
 
-def _opening(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[Block]:
+def _opening(
+    models: Mapping[str, Any], measured: Mapping[str, Metrics], data: DatasetFacts
+) -> list[Block]:
     caveat = (
         f"Squared errors less than {LEVEL:.0%} apart count as level. Each model was trained once: "
         "see what one seed can say, below."
     )
-    sentences = answer(models, measured)
+    sentences = answer(models, measured, data.noun)
     return [*(Paragraph([sentence], lead=True) for sentence in sentences), Paragraph([caveat])]
 
 
-def _comparison(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[Block]:
+def _comparison(
+    models: Mapping[str, Any], measured: Mapping[str, Metrics], data: DatasetFacts
+) -> list[Block]:
     legend = (
         f"↓ lower is better, ↑ higher is better, the best in bold; {ABSENT} does not apply. "
         "Rows without an arrow describe and do not rank."
     )
-    return [Paragraph([legend]), comparison(list(models), measured)]
+    table = comparison(list(models), measured)
+    return [Paragraph([legend]), *([] if data.classes else [Paragraph([UNLABELLED])]), table]
+
+
+UNLABELLED = (
+    "These images have no labels. So there are no figures of classes, nothing says how well "
+    "latents keep classes apart, and there is no classifier: Fréchet distances, which would be of "
+    "its features, are left out."
+)
 
 
 def _plane(measured: Mapping[str, Metrics], sizes: Sizes) -> list[Block]:
@@ -144,19 +159,24 @@ def _finding(name: str, beta: float, variance: float | None, rate: float) -> str
         raise InputError(f"reports/metrics/{name}.json: audit: {error}{AGAIN}") from None
 
 
-def _definitions(measured: Mapping[str, Metrics], classifier: Metrics) -> list[Block]:
+def _definitions(
+    measured: Mapping[str, Metrics], classifier: Metrics, data: DatasetFacts
+) -> list[Block]:
     entries = []
     for metric in (metric for metrics in METRICS.values() for metric in metrics):
         if all(number(metrics, metric.path) is None for metrics in measured.values()):
             continue
-        parts: list[Inline] = [metric.how]
+        parts: list[Inline] = [explain(metric, data)]
         for source in metric.sources:
             parts += [" " if len(parts) == 1 else ", ", _cite(source)]
         entries.append((row_name(metric), [*parts, "." if metric.sources else ""]))
     accuracy = number(classifier, "test_accuracy")
     if accuracy is not None:
-        origin = f"Trained on MNIST's training images; it reads {show(accuracy)}% of the test set."
-        entries.append(("The digit classifier", [origin]))
+        origin = (
+            f"Trained on the training images of {data.dataset}; it names the {data.noun} of "
+            f"{show(accuracy)}% of the test images."
+        )
+        entries.append(("The classifier", [origin]))
     return [DefinitionList(entries)] if entries else []
 
 
@@ -171,7 +191,7 @@ def _one_seed() -> list[Block]:
                 "Each model was trained once, from one seed, and a difference smaller than what "
                 f"another seed gives means nothing. The {LEVEL:.0%} above is a rule of this page, "
                 "set from the spread of squared errors over seeds that was measured for the "
-                "default recipe (",
+                "default recipe on MNIST (",
                 Link("docs/decisions.md", "../docs/decisions.md"),
                 "). The spread of the other numbers is not known. The ± beside an NLL is over test "
                 "images, not over trainings. What a model has or lacks by its design does not "

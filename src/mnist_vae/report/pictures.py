@@ -24,7 +24,7 @@ CAPTIONS = {
     "latent_map": "Map of the latents of the test images",
     "latent_pca": "The two principal axes of the latents",
     "class_digits": "One latent of each class, decoded",
-    "latent_map_classes": "The map with the ten class latents",
+    "latent_map_classes": "The map with a latent of each class",
     "interpolation": "Interpolation between four class latents",
     "manifold": "The latent plane, decoded",
     "rate": "Rate of each latent dimension",
@@ -36,7 +36,7 @@ CAPTIONS = {
 COMPARED = {
     "reconstructions": (
         "Reconstructions",
-        "The same 100 test images, each beside its reconstruction.",
+        "The same test images, each beside its reconstruction.",
     ),
     "prior_samples": (
         "Samples from the prior",
@@ -44,8 +44,8 @@ COMPARED = {
     ),
     "latent_map": (
         "Maps of the latents",
-        "The latent of each test image in the colour of its digit: as it is with two dimensions, "
-        "else a t-SNE map, on which distances between clusters mean little.",
+        "The latent of each test image, in the colour of its class if it has one: as it is with "
+        "two dimensions, else a t-SNE map, on which distances between clusters mean little.",
     ),
 }
 """Figures that stand side by side for all models: the title of their section, its introduction."""

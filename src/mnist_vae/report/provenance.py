@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report.document import Block, Code, CodeBlock, DefinitionList, Paragraph
 from mnist_vae.report.tables import Metrics, lookup, series
 
@@ -39,6 +40,17 @@ def provenance(
         Paragraph(["The settings that it was made with, from ", Code("params.yaml"), ":"]),
         CodeBlock(shown.rstrip()),
     ]
+
+
+def data_lines(data: DatasetFacts) -> dict[str, str]:
+    """What the images are, as lines with their names."""
+    count, size = len(data.classes), f"{data.image_size} x {data.image_size}"
+    classes = f"in {count} classes" if count else "without labels"
+    return {
+        "Images": f"{data.dataset}: {data.train_images:,} for training and {data.test_images:,} "
+        f"for test, {size} pixels, {'grey' if data.channels == 1 else 'in colour'}, {classes}",
+        "Pixels of the training images, SHA-256": data.train_sha256,
+    }
 
 
 def pinned(lock: str, *packages: str) -> str:

@@ -12,11 +12,11 @@ import msgspec
 import torch
 from torch import Tensor
 
-from mnist_vae import seeds
-from mnist_vae.nets import devices, fast, initialize, likelihood
+from mnist_vae import parallel, seeds
+from mnist_vae.nets import devices, fast, initialize, likelihood, pyramid
 from mnist_vae.nets.model import ModelSettings
 from mnist_vae.nets.vae import VAE
-from mnist_vae.train import loop, objective
+from mnist_vae.train import graph, loop, objective
 from mnist_vae.train.checkpoint import Checkpoints
 from mnist_vae.train.optimizer import Optimizer
 from mnist_vae.train.recentre import recentre
@@ -40,12 +40,16 @@ class Autoencode:
         """Height and width."""
         return self.network.image_size
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor]:
-        """The noise of the latents, [N, D]."""
-        shape = len(self.examples[0]), self.network.latent_dim
-        return (torch.randn(shape, generator=generator),)
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Those of the objective that there are."""
+        return objective.Terms._fields[: 3 if self.network.variational else 2]
 
-    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, count: int) -> tuple[Tensor]:
+        """The noise of the latents, [count, D]."""
+        return (torch.randn(count, self.network.latent_dim, generator=generator),)
+
+    def losses(self, *batch: Tensor) -> tuple[Tensor, ...]:
         """The terms of the objective."""
         images, noise = batch
         pixels = images / 255
@@ -53,7 +57,7 @@ class Autoencode:
         terms = objective.terms(
             pixels, output, self.settings.kl_weight, likelihood.KINDS[self.settings.likelihood]
         )
-        return {name: term for name, term in terms._asdict().items() if term is not None}
+        return tuple(term for term in terms if term is not None)
 
 
 def train(
@@ -63,18 +67,20 @@ def train(
     images: Tensor,
     *,
     seed: int,
+    device: torch.device | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[loop.Epoch]:
     """Initialize and train a network in place; see ``loop.train``.
 
-    ``images`` are uint8 [N, C, H, W] on the device to train on. An epoch's means are ``loss``,
-    ``squared_error`` and, in nats, the ``kl`` of a VAE, as they were before the latents are
-    recentred after the last one, if the recipe says so.
+    ``images`` are uint8 [N, C, H, W] on the device to train on, which ``device`` names where they
+    are too many for it and stay on the CPU. An epoch's means are ``loss``, ``squared_error`` and,
+    in nats, the ``kl`` of a VAE, as they were before the latents are recentred after the last one,
+    if the recipe says so.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize"))
     pixel_mean = float(images.float().mean()) / 255
     initialize.initialize(network, recipe.initialization, generator, pixel_mean)
-    task = Autoencode(network, settings, (images,))
+    task = Autoencode(network.to(device or images.device), settings, (images,))
     yield from loop.train(
         task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints
     )
@@ -88,20 +94,25 @@ def checkpoints_of(
     recipe: Recipe,
     images: Tensor,
     seed: int,
+    device: torch.device | None = None,
     folder: Path = FOLDER,
 ) -> Checkpoints:
     """Checkpoints of a training in ``folder``, named by all that decides its result."""
-    modules = (devices, fast, initialize, likelihood, loop, objective, seeds)
+    device = device or images.device
+    nets = (devices, fast, initialize, likelihood, pyramid)
+    modules = (*nets, graph, loop, objective, parallel, seeds)
     classes = (Autoencode, Checkpoints, ModelSettings, Optimizer, Recipe, VAE)
     code = [Path(inspect.getfile(source)) for source in (*modules, *classes)]
     decides = {
         "settings": msgspec.to_builtins(settings),
         "recipe": msgspec.to_builtins(recipe),
         "seed": seed,
+        "shape": list(images.shape),
         "images": hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest(),
         "code": [hashlib.sha256(file.read_bytes()).hexdigest() for file in code],
         "torch": torch.__version__,
-        "device": devices.describe(images.device),
-        "precision": str(loop.pick_dtype(recipe, images.device)),
+        "device": devices.describe(device),
+        "precision": str(loop.pick_dtype(recipe, device)),
+        "processes": parallel.count(),
     }
     return Checkpoints(folder, name, decides)

@@ -1,4 +1,4 @@
-"""Training of the digit classifier."""
+"""Training of the classifier."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ClassifierSettings(Settings, frozen=True, kw_only=True):
 
     epochs: Annotated[int, Meta(ge=1, le=1000)]
     """Passes over the training images."""
-    batch_size: Annotated[int, Meta(ge=1, le=60_000)]
+    batch_size: Annotated[int, Meta(ge=1, le=10_000_000)]
     """Images a step; the last batch of an epoch holds what is left."""
     learning_rate: Annotated[float, Meta(gt=0, le=1)]
     """The learning rate at the peak of a triangular schedule."""
@@ -48,11 +48,11 @@ class ClassifierSettings(Settings, frozen=True, kw_only=True):
 
 @dataclasses.dataclass
 class Classify:
-    """A ``loop.Task``: to name the digit."""
+    """A ``loop.Task``: to name the class."""
 
     network: Classifier
     examples: tuple[Tensor, Tensor]
-    """Images uint8 [N, 1, H, W] and labels [N]."""
+    """Images uint8 [N, C, H, W] and labels [N]."""
     remedy = "lower classifier.learning_rate"
 
     @property
@@ -60,22 +60,26 @@ class Classify:
         """Height and width."""
         return self.network.image_size
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor]:
-        """Pixels to move down and right, [N, 2]; a batch moves as its first row says."""
-        shape = len(self.examples[0]), 2
-        return (torch.randint(-SHIFT, SHIFT + 1, shape, generator=generator),)
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """The loss alone."""
+        return ("loss",)
 
-    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, count: int) -> tuple[Tensor]:
+        """Pixels to move down and right, [count, 2]; a batch moves as its first row says."""
+        return (torch.randint(-SHIFT, SHIFT + 1, (count, 2), generator=generator),)
+
+    def losses(self, *batch: Tensor) -> tuple[Tensor]:
         """The cross-entropy in nats.
 
-        A batch is moved as a whole and round the edge, so that no digit is learned by its place.
+        A batch is moved as a whole and round the edge, so that no class is learned by its place.
         """
         images, labels, shifts = batch
         for dim, shift in ((2, shifts[0, 0]), (3, shifts[0, 1])):
             places = torch.arange(self.image_size, device=images.device) - shift
             images = images.index_select(dim, places % self.image_size)
         logits = self.network(images / 255)
-        return {"loss": F.cross_entropy(logits, labels.long(), reduction="none")}
+        return (F.cross_entropy(logits, labels.long(), reduction="none"),)
 
 
 def train(
@@ -83,14 +87,14 @@ def train(
 ) -> Iterator[loop.Epoch]:
     """Initialize and train the classifier in place; see ``loop.train``.
 
-    ``images`` are uint8 [N, 1, H, W] and ``labels`` [N], both on the device to train on. An epoch's
+    ``images`` are uint8 [N, C, H, W] and ``labels`` [N], both on the device to train on. An epoch's
     means have the cross-entropy in nats as their ``loss``.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize classifier"))
     with torch.no_grad():
         for layer in layers_of(network):
             he(layer, generator, gain=1 if layer is network.head else 2)
-    task = Classify(network, (images, labels))
+    task = Classify(network.to(images.device), (images, labels))
     yield from loop.train(
         task, settings.recipe, peak=settings.learning_rate, seed=seeds.number(seed, "classifier")
     )

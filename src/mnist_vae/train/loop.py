@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Protocol
@@ -10,12 +11,16 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from mnist_vae import seeds
+from mnist_vae import parallel, seeds
 from mnist_vae.errors import InputError
 from mnist_vae.nets import devices, fast
+from mnist_vae.train import graph
 from mnist_vae.train.checkpoint import Checkpoints
 from mnist_vae.train.optimizer import Optimizer
 from mnist_vae.train.recipe import Recipe
+
+CHUNK = 64 * 2**20
+"""Bytes of examples that are gathered at a time."""
 
 
 class Task(Protocol):
@@ -26,7 +31,7 @@ class Task(Protocol):
 
     @property
     def network(self) -> nn.Module:
-        """What learns."""
+        """What learns, on the device to train on."""
 
     @property
     def image_size(self) -> int:
@@ -34,13 +39,17 @@ class Task(Protocol):
 
     @property
     def examples(self) -> tuple[Tensor, ...]:
-        """Each [N, ...], on the device to train on."""
+        """Each [N, ...], on the device to train on; or on the CPU, where they are too many."""
 
-    def draw(self, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Random numbers for the examples of an epoch, each [N, ...], on the CPU."""
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names of what ``losses`` gives; the first is ``loss``."""
 
-    def losses(self, *batch: Tensor) -> dict[str, Tensor]:
-        """Terms [B] of each example of a batch; training minimizes the mean of ``loss``.
+    def draw(self, generator: torch.Generator, count: int) -> tuple[Tensor, ...]:
+        """Random numbers for the next ``count`` examples of an epoch, [count, ...], on the CPU."""
+
+    def losses(self, *batch: Tensor) -> tuple[Tensor, ...]:
+        """Terms [B] of each example of a batch; training minimizes the mean of the first.
 
         ``batch`` are rows of ``examples``, then rows of what ``draw`` gave.
         """
@@ -66,7 +75,8 @@ def train(
 ) -> Iterator[Epoch]:
     """Train a network in place, from its parameters as they are, and yield each epoch as it ends.
 
-    On a CPU the network keeps the forms of nets.fast.
+    The network keeps the forms of nets.fast. On CUDA a step is a graph; see train.graph.
+    Processes that train together (see parallel) give what one alone does, but for rounding.
 
     ``peak`` is the highest learning rate. With ``checkpoints`` a training that was killed goes on
     after its last epoch: the epochs before are yielded again, and the end is the same bit for bit.
@@ -74,37 +84,35 @@ def train(
     Order and noise are drawn on the CPU from the seed and the epoch's number, so that they are the
     same on every device. Raises InputError when the loss or a weight is no longer a number.
     """
-    device, size = task.examples[0].device, len(task.examples[0])
+    network, size = task.network.train(), len(task.examples[0])
+    device = next(network.parameters()).device
     wide = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
     dtype = pick_dtype(recipe, device)
-    network = task.network.to(device).train()
     optimizer = Optimizer(network, dtype, beta2=recipe.beta2, muon=recipe.optimizer == "muon")
-    if device.type == "cpu":
-        fast.for_cpu(network, image_size=task.image_size, dtype=dtype)
+    fast.put_in(network, image_size=task.image_size, dtype=dtype)
+    # Sums stay on the device: reading one at every step would wait for it.
+    sums = torch.zeros(len(task.terms), dtype=wide, device=device)
+
+    step = step_of(task, optimizer, sums)
+    if device.type == "cuda" and parallel.count() == 1:
+        step = graph.Graphed(step, [*optimizer.changes(), sums])
+
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:
         optimizer.restore(checkpoints.state)
         done = [Epoch(*epoch) for epoch in checkpoints.epochs]
+    done = parallel.from_first(done, optimizer.changes())
     yield from done
 
+    batches = feed(task, recipe, seed, len(done) + 1, device)
     for epoch in range(len(done) + 1, recipe.epochs + 1):
-        generator = torch.Generator().manual_seed(seeds.number(seed, "epoch", epoch))
-        order = torch.randperm(size, generator=generator).to(device)
-        # One gather an epoch; then batches are slices. Half the time of examples[order].
-        columns = [examples.index_select(0, order) for examples in task.examples]
-        columns += [random.to(device) for random in task.draw(generator)]
-        batch_size = recipe.batch(epoch)
-        batches = zip(*(column.split(batch_size) for column in columns), strict=True)
-        rates = recipe.rates(epoch, steps=math.ceil(size / batch_size))
-        sums = torch.zeros((), dtype=wide, device=device)
+        rates = recipe.rates(epoch, steps=math.ceil(size / recipe.batch(epoch)))
+        sums.zero_()
         for batch, rate in zip(batches, (peak * torch.tensor(rates)).to(device), strict=True):
-            optimizer.zero_grad()
-            losses = task.losses(*batch)
-            losses["loss"].mean().backward()
-            optimizer.step(rate)
-            # Sums stay on the device: reading one here would wait for it at every step.
-            sums = sums + torch.stack(list(losses.values())).detach().sum(1).to(wide)
-        means = dict(zip(losses, (sums / size).tolist(), strict=True))
+            step(rate, *batch)
+        if epoch < recipe.epochs:
+            batches = feed(task, recipe, seed, epoch + 1, device)  # while a GPU is still busy
+        means = dict(zip(task.terms, (parallel.add_up(sums) / size).tolist(), strict=True))
         problem = None
         if not math.isfinite(means["loss"]):
             problem = f"the loss became {means['loss']}"
@@ -120,6 +128,59 @@ def train(
         elif checkpoints:
             checkpoints.save(optimizer.state(), [(e.number, e.means) for e in done])
         yield done[-1]
+
+
+def step_of(task: Task, optimizer: Optimizer, sums: Tensor) -> graph.Step:
+    """What takes a step at a learning rate on a batch, and adds its terms to ``sums`` [terms]."""
+
+    def step(rate: Tensor, *batch: Tensor) -> None:
+        optimizer.zero_grad()
+        terms = task.losses(*parallel.own_rows(batch))
+        (terms[0].sum() / len(batch[0])).backward()
+        optimizer.step(rate)
+        sums.add_(torch.stack(terms).detach().sum(1).to(sums.dtype))
+
+    return step
+
+
+def feed(
+    task: Task, recipe: Recipe, seed: int, epoch: int, device: torch.device
+) -> Iterator[tuple[Tensor, ...]]:
+    """The batches of an epoch on the device, each with its random numbers.
+
+    Examples are gathered some megabytes at a time, the first of them at once: a gather for each
+    batch takes twice as long, and one for all of them the memory of all of them.
+    """
+    generator = torch.Generator().manual_seed(seeds.number(seed, "epoch", epoch))
+    order = torch.randperm(len(task.examples[0]), generator=generator)
+    batch_size = recipe.batch(epoch)
+    example = sum(column[0].nbytes for column in task.examples)
+    rows = max(1, CHUNK // example // batch_size) * batch_size
+
+    def gather(part: Tensor) -> list[Tensor]:
+        here = to_device(part, device)
+        columns = [
+            to_device(column.index_select(0, part), device)
+            if column.device != device
+            else column.index_select(0, here)
+            for column in task.examples
+        ]
+        return columns + [to_device(x, device) for x in task.draw(generator, len(part))]
+
+    chunks = map(gather, order.split(rows))
+    first = next(chunks)
+    return (
+        batch
+        for columns in itertools.chain((first,), chunks)
+        for batch in zip(*(column.split(batch_size) for column in columns), strict=True)
+    )
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A copy on a device; on CUDA without waiting for what the card has still to do."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def pick_dtype(recipe: Recipe, device: torch.device) -> torch.dtype:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from mnist_vae import parallel
 from mnist_vae.files.store import Arrays
 
 # Each (a, b, c) takes singular values s to a·s + b·s³ + c·s⁵; one after the other they take all of
@@ -52,7 +53,6 @@ class Optimizer:
         self.convolutions = sum(p.numel() for p in groups[1])
         self.low = self.master[: self.convolutions].to(dtype)  # a view where that is float32
         self.grad = torch.zeros_like(self.master)
-        self.grads = list(_views(self.grad, self.parameters))
         self.mean = torch.zeros_like(self.master)
         self.square = torch.zeros_like(self.master[self.start :])
         self.steps = torch.zeros((), device=self.master.device)
@@ -64,6 +64,10 @@ class Optimizer:
         self.stack = len(large), len(self.parameters[0]), -1
         count = len(groups[1])
         convolutional, linear = self.parameters[:count], self.parameters[count:]
+        grads = self.grad.split([self.convolutions, len(self.grad) - self.convolutions])
+        self.parts = [
+            (part, grad) for part, grad in zip((convolutional, linear), grads, strict=True) if part
+        ]
         for p, view in zip(convolutional, _views(self.low, convolutional), strict=True):
             p.data = view
         rest = _views(self.master[self.convolutions :], linear)
@@ -78,8 +82,9 @@ class Optimizer:
     @torch.no_grad()
     def step(self, rate: Tensor) -> None:
         """Move at a learning rate, a tensor of one number; every parameter must have a gradient."""
-        grads = [p.grad for p in self.parameters if p.grad is not None]
-        torch._foreach_copy_(self.grads, grads)
+        for parameters, grad in self.parts:  # each of one type: so a GPU needs one kernel or two
+            grad.copy_(torch.cat([_flat(p.grad) for p in parameters if p.grad is not None]))
+        parallel.add_up(self.grad)
         start = self.start
         if start:
             grad, mean, weights = self.grad[:start], self.mean[:start], self.master[:start]
@@ -120,6 +125,10 @@ class Optimizer:
         """Leave the network its float32 parameters, in its own layout."""
         for p, weight in zip(self.parameters, _views(self.master, self.parameters), strict=True):
             p.data, p.grad = weight.contiguous(), None
+
+    def changes(self) -> list[Tensor]:
+        """All that a step changes and that lasts."""
+        return [*self._moving().values(), self.low]
 
     def _moving(self) -> dict[str, Tensor]:
         return {

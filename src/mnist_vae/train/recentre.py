@@ -20,7 +20,7 @@ from mnist_vae.nets.vae import VAE
 def recentre(network: VAE, images: Tensor) -> None:
     """Bring the mean KL of images to its least over shifts and scales of the latent dimensions.
 
-    ``images`` are uint8 [N, C, H, W] on the network's device. Reconstructions stay as they are but
+    ``images`` are uint8 [N, C, H, W] on any device. Reconstructions stay as they are but
     for rounding, from the mean and from a draw alike. Raises ValueError for an autoencoder.
 
     Only a diagonal map is exact: one that mixes dimensions (whitening by the full covariance)
@@ -29,7 +29,8 @@ def recentre(network: VAE, images: Tensor) -> None:
     """
     if network.logvar is None:
         raise ValueError("an autoencoder has no KL to bring to its least")
-    posteriors = [network.encode(batch.float() / 255) for batch in images.split(BATCH)]
+    device = network.mean.weight.device
+    posteriors = [network.encode(batch.to(device).float() / 255) for batch in images.split(BATCH)]
     mean = torch.cat([mean for mean, _ in posteriors])
     logvar = torch.cat([logvar for _, logvar in posteriors if logvar is not None])
     shift, scale = moments(mean, logvar)

@@ -16,9 +16,9 @@ class Recipe(Settings, frozen=True, kw_only=True):
 
     epochs: Annotated[int, Meta(ge=1, le=100_000)]
     """Passes over the training images."""
-    batch_size: Annotated[int, Meta(ge=1, le=60_000)]
+    batch_size: Annotated[int, Meta(ge=1, le=10_000_000)]
     """Images a step; the last step of an epoch takes what is left."""
-    last_batch_size: Annotated[int, Meta(ge=1, le=60_000)] | None = None
+    last_batch_size: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
     """Images a step in the last epoch, if batches grow: evenly, from epoch to epoch."""
     learning_rate: Annotated[float, Meta(gt=0, le=10)]
     """Constant, or the peak of the schedule."""

@@ -1,0 +1,65 @@
+"""A colour for each class: those of the settings, and more where there are more classes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.colors import to_hex, to_rgb
+
+LEVELS = np.linspace(0, 1, 12)  # of red, green and blue, among which further colours are sought
+LIGHTNESS = 0.35, 0.85  # of these, from 0 (black) to 1 (white): the paper is white, the text black
+
+
+def colours(palette: Sequence[str], count: int) -> tuple[str, ...]:
+    """As many colours as there are classes.
+
+    A palette of so many is taken as it is. Of a longer one those are chosen that differ most, and a
+    shorter one goes on with such. Up to about 20 can be told apart, more cannot.
+    """
+    given = np.array([to_rgb(colour) for colour in palette])
+    if count < len(given):
+        chosen = _farthest(given, given[:0], count)
+    else:
+        every = np.array(list(itertools.product(LEVELS, repeat=3)))
+        lightness = _oklab(every)[:, 0]
+        usable = every[(lightness > LIGHTNESS[0]) & (lightness < LIGHTNESS[1])]
+        chosen = np.concatenate([given, _farthest(usable, given, count - len(given))])
+    return tuple(to_hex(colour) for colour in chosen)
+
+
+def _farthest(candidates: np.ndarray, taken: np.ndarray, count: int) -> np.ndarray:
+    """``count`` of candidates sRGB [N, 3], each the farthest from all before it and from white.
+
+    As eyes see them: by Euclidean distance in OKLab. ``taken`` [M, 3] come before the first.
+    """
+    seen, before = _oklab(candidates), _oklab(np.array([[1.0, 1, 1], *taken]))
+    nearest = np.linalg.norm(seen[:, None] - before, axis=2).min(1)
+    chosen = []
+    for _ in range(count):
+        chosen.append(int(nearest.argmax()))
+        nearest = np.minimum(nearest, np.linalg.norm(seen - seen[chosen[-1]], axis=1))
+    return candidates[chosen]
+
+
+def _oklab(rgb: np.ndarray) -> np.ndarray:
+    """Colours sRGB [N, 3] as lightness, green to red and blue to yellow, [N, 3] (Ottosson 2020)."""
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    cones = linear @ np.array(
+        [
+            [0.4122214708, 0.2119034982, 0.0883024619],
+            [0.5363325363, 0.6806995451, 0.2817188376],
+            [0.0514459929, 0.1073969566, 0.6299787005],
+        ]
+    )
+    return np.asarray(
+        np.cbrt(cones)
+        @ np.array(
+            [
+                [0.2104542553, 1.9779984951, 0.0259040371],
+                [0.7936177850, -2.4285922050, 0.7827717662],
+                [-0.0040720468, 0.4505937099, -0.8086757660],
+            ]
+        )
+    )
