@@ -35,6 +35,7 @@ from mnist_vae.figures.style import (
     titled_figure,
 )
 from mnist_vae.figures.training import draw_loss
+from mnist_vae.latents.posteriors import sample
 from mnist_vae.measure.rate import active, rate
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
@@ -172,8 +173,7 @@ def _posterior(
     yield "rate", figure
 
     # One draw from each image's posterior: the means alone are narrower than what is decoded.
-    noise = seeds.stream(facts["seed"], "posterior").standard_normal(mean.shape, np.float32)
-    samples = mean + np.exp(0.5 * logvar) * noise
+    samples = sample(mean, logvar, seeds.stream(facts["seed"], "posterior"))
     title = "posterior of all test images together, and the prior"
     if mean.shape[1] == 2:
         figure, ax = titled_figure(facts, title, 6.8)

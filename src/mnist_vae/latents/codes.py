@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 
+from mnist_vae.latents.posteriors import Posterior
 from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.vae import VAE
-
-
-class Posterior(NamedTuple):
-    """A diagonal Gaussian for each image, or the code alone where ``logvar`` is None."""
-
-    mean: np.ndarray
-    """[N, D]"""
-    logvar: np.ndarray | None
-    """[N, D]"""
 
 
 @torch.inference_mode()
@@ -39,14 +29,6 @@ def decode(network: VAE, latents: np.ndarray) -> np.ndarray:
     decoded = [network.decode(z.to(_device(network))).cpu() for z in flat.split(BATCH)]
     pixels = torch.cat(decoded).numpy()
     return pixels.reshape(*latents.shape[:-1], *pixels.shape[1:])
-
-
-def sample(mean: np.ndarray, logvar: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    """One latent of each posterior [N, D]; the code itself where there is no log-variance."""
-    if logvar is None:
-        return mean
-    noise = rng.standard_normal(mean.shape, dtype=np.float32)
-    return mean + np.exp(0.5 * logvar) * noise
 
 
 def to_bytes(pixels: np.ndarray) -> np.ndarray:

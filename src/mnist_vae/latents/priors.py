@@ -8,18 +8,19 @@ al. 2020). A mixture fitted class by class also makes labelled pictures.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, NamedTuple
 
 import numpy as np
 from msgspec import Meta
 
 from mnist_vae import seeds
+from mnist_vae.latents.posteriors import Posterior, sample
 from mnist_vae.settings import Settings
 
 TOLERANCE = 0.01
 """Gain in nats per latent below which fitting stops; smaller gains do not show in samples."""
-ITERATIONS = 10
+ITERATIONS = 5
 """Passes of expectation and maximization, at most."""
 K_MEANS = 5
 """Passes of k-means, which fitting starts from."""
@@ -113,6 +114,43 @@ def by_class(latents: np.ndarray, labels: np.ndarray, components: int, *, seed: 
             ]
         ),
     )
+
+
+def fit(
+    posterior: Posterior, labels: np.ndarray | None, settings: PriorSettings, *, seed: int
+) -> dict[str, Prior]:
+    """The Gaussian, the mixture and, where there are labels [N], that of each class, by name.
+
+    Fitted to a draw from the posterior [N, D] of each training image: its mean alone says too
+    little of where a decoder was trained.
+    """
+    latents = sample(*posterior, seeds.stream(seed, "posterior draws"))
+    fitted = {
+        "gaussian": gaussian(latents),
+        "mixture": mixture(latents, settings.components, seed=seed),
+    }
+    if labels is not None:
+        fitted["classes"] = by_class(latents, labels, settings.components, seed=seed)
+    return fitted
+
+
+def to_arrays(fitted: Mapping[str, Prior]) -> dict[str, np.ndarray]:
+    """Priors as arrays that one file holds, ``NAME.weights`` and so on."""
+    return {
+        f"{name}.{part}": array
+        for name, prior in fitted.items()
+        for part, array in prior._asdict().items()
+        if array is not None
+    }
+
+
+def of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Prior]:
+    """The priors that ``to_arrays`` took apart, in the order of their richness."""
+    return {
+        name: Prior(*(arrays.get(f"{name}.{part}") for part in Prior._fields))
+        for name in ("gaussian", "mixture", "classes")
+        if f"{name}.weights" in arrays
+    }
 
 
 def draw(prior: Prior, count: int, rng: np.random.Generator, label: int | None = None) -> Drawn:

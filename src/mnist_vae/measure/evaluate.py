@@ -10,17 +10,15 @@ from msgspec import Meta
 
 from mnist_vae import seeds
 from mnist_vae.files.store import Arrays
-from mnist_vae.latents.codes import Posterior, decode, sample
+from mnist_vae.latents.codes import decode
+from mnist_vae.latents.posteriors import Posterior, sample
 from mnist_vae.measure import audit, proposal
-from mnist_vae.measure.accuracy import accuracy
 from mnist_vae.measure.dataset import neighbours
 from mnist_vae.measure.distortion import distortion
 from mnist_vae.measure.likelihood import bits_per_dimension, elbo, importance_nll
 from mnist_vae.measure.maps import map_quality
 from mnist_vae.measure.rate import active, rate
-from mnist_vae.measure.samples import class_entropy, frechet_distance
 from mnist_vae.measure.separability import knn_accuracy, probe_accuracy, silhouette
-from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.likelihood import KINDS, Likelihood
 from mnist_vae.nets.model import ModelSettings
@@ -61,7 +59,6 @@ class Trained(NamedTuple):
 
 def measure(
     model: Trained,
-    classifier: Classifier | None,
     images: np.ndarray,
     latents: Arrays,
     maps: Arrays,
@@ -74,9 +71,8 @@ def measure(
     ``latents`` and ``maps`` are what views.explore and maps.project made of the same images, with
     the latents of training images beside them. Squared errors are summed over pixels, KL and
     likelihoods are in nats, all means over images. What a kind of model lacks is absent: an
-    autoencoder has no rate, likelihood, audit and samples from a prior, a Bernoulli decoder no
-    variance. Images without labels have no classes that latents could tell apart, and no classifier
-    to look at samples.
+    autoencoder has no rate, likelihood and audit, a Bernoulli decoder no variance. Images without
+    labels have no classes that latents could tell apart.
     """
     rng = seeds.stream(seed, "evaluate")
     posterior = Posterior(latents["mean"], latents.get("logvar"))
@@ -99,7 +95,6 @@ def measure(
         "map": map_quality(mean, maps["map"], k)._asdict(),
         "pca": map_quality(mean, maps["pca"], k)._asdict(),
     }
-    prior = None
     if posterior.logvar is not None:
         sampled = distortion(pixels, decode(model.network, sample(*posterior, rng)))
         # Of the training set, like all that the decoder knows.
@@ -117,9 +112,6 @@ def measure(
         measured["likelihood"] = likelihood(
             model, pixels[chosen], few, variance=variance, samples=settings.samples, seed=seed
         )
-        prior = decode(model.network, rng.standard_normal(mean.shape, dtype=np.float32))
-    if classifier is not None and labels is not None:
-        measured["samples"] = sample_quality(classifier, images, labels, reconstructions, prior)
     return measured
 
 
@@ -218,31 +210,3 @@ def audit_numbers(
         "ratio": result.ratio,
     }
     return {name: number for name, number in numbers.items() if number is not None}
-
-
-def sample_quality(
-    classifier: Classifier,
-    images: np.ndarray,
-    labels: np.ndarray,
-    reconstructions: np.ndarray,
-    prior: np.ndarray | None,
-) -> dict[str, float]:
-    """What a classifier sees in reconstructions and in samples from the prior, if any.
-
-    All are [N, C, H, W], as many of each. The Fréchet distances are of the features of this
-    project's own classifier: they are not FID, whose features are Inception's, and cannot be
-    compared with it, only with one another. A class is kept where a reconstruction is read as the
-    true label of its image: one that is misread before and after is not kept, so hold the
-    percentage against the classifier's own accuracy.
-    """
-    true, rebuilt = classify(classifier, images), classify(classifier, reconstructions)
-    measured = {}
-    if prior is not None:
-        sampled = classify(classifier, prior)
-        measured["frechet_prior"] = frechet_distance(true.features, sampled.features)
-        measured["digit_entropy"] = class_entropy(sampled.labels, classifier.classes)
-    return {
-        **measured,
-        "frechet_reconstructions": frechet_distance(true.features, rebuilt.features),
-        "digits_kept": accuracy(rebuilt.labels, labels),
-    }

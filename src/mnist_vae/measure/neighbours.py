@@ -44,28 +44,48 @@ def coverage(real: np.ndarray, samples: np.ndarray, k: int = 3) -> Coverage:
     return Coverage(100 * float(among_a.mean()), 100 * float(among_b.mean()))
 
 
-def nearest_distances(images: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Distance from each of ``images`` to the nearest of ``training``, float64 [N].
+class Nearest(NamedTuple):
+    """The nearest of other images to each image."""
 
-    Both are [N, ...], uint8 or in [0, 1]; the distance is the root of the squared error summed over
-    pixels. Found in float32, whose error is far below what two images differ by.
+    indices: np.ndarray
+    """int64 [N]"""
+    distances: np.ndarray
+    """float64 [N], the roots of the squared errors summed over pixels."""
+
+
+def nearest(images: np.ndarray, training: np.ndarray) -> Nearest:
+    """Find the nearest of ``training`` [M, ...] to each of ``images`` [N, ...].
+
+    Both are uint8 or in [0, 1]. Exact, but for the rounding of float32 between images that are
+    equally near. Images of half the height and width are nearer to each other, in the right unit,
+    than the whole ones: all that are so far away already need no look at their pixels.
     """
     x, y = (_pixels(name, a) for name, a in (("images", images), ("training", training)))
-    if x.shape[1] != y.shape[1]:
-        raise ValueError(f"images have {x.shape[1]} pixels, training has {y.shape[1]}")
-    nearest = [distances.argmin(1) for _, distances in _squared_distances(x, y)]
-    found = y[np.concatenate(nearest)].astype(np.float64)
-    return np.asarray(np.sqrt(((x - found) ** 2).sum(1)))
+    if x.shape[1:] != y.shape[1:]:
+        raise ValueError(f"images are {x.shape[1:]}, training is {y.shape[1:]}: must be the same")
+    small_x, small_y = _halved(x), _halved(y)
+    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    rounding = 1e-5 * max(float(np.einsum("nf,nf->n", a, a).max()) for a in (x, y))
+    indices = np.empty(len(x), int)
+    for rows, bounds in _squared_distances(small_x, small_y):
+        first = bounds.argmin(1)
+        reach = ((x[rows] - y[first]) ** 2).sum(1) + rounding
+        for n, image in enumerate(x[rows]):
+            candidates = np.flatnonzero(bounds[n] <= reach[n])
+            errors = ((y[candidates] - image) ** 2).sum(1)
+            indices[rows.start + n] = candidates[errors.argmin()]
+    away = x.astype(np.float64) - y[indices]
+    return Nearest(indices, np.sqrt((away**2).sum(1)))
 
 
 def too_near(samples: np.ndarray, real: np.ndarray, quantile: float = 0.01) -> float:
     """Percentage of samples nearer to a training image than nearly all unseen real images are.
 
-    From ``nearest_distances`` of samples [N] and of real images that no training saw [M]:
-    those below the ``quantile`` of the latter, which are as many of the real ones by construction.
-    Much more says that a model repeats what it was trained on, or that it draws more smoothly:
-    plain shapes lie near many others. Reconstructions of the same unseen images, as ``real``, are
-    the reference without that difference.
+    From distances that ``nearest`` finds, of samples [N] and of real images that no training saw
+    [M]: those below the ``quantile`` of the latter, which are as many of the real ones by
+    construction. Much more says that a model repeats what it was trained on, or that it draws more
+    smoothly: plain shapes lie near many others. Reconstructions of the same unseen images, as
+    ``real``, are the reference without that difference.
     """
     ours, theirs = checks.vector("samples", samples), checks.vector("real", real)
     if not 0 < quantile < 1:
@@ -76,8 +96,22 @@ def too_near(samples: np.ndarray, real: np.ndarray, quantile: float = 0.01) -> f
 def _pixels(name: str, images: np.ndarray) -> np.ndarray:
     if images.ndim < 2 or not images.size:
         raise ValueError(f"{name} is {images.shape}, must be [N, ...] and not empty")
+    if not np.isfinite(images).all():
+        raise ValueError(f"{name} has a NaN or an infinity")
     scale = 255 if images.dtype == np.uint8 else 1
-    return np.asarray(checks.matrix(name, images.reshape(len(images), -1)) / scale, np.float32)
+    return np.asarray(images, np.float32) / np.float32(scale)
+
+
+def _halved(images: np.ndarray) -> np.ndarray:
+    """Images [N, ..., H, W] of half the size as [N, F], or whole where that is no whole number.
+
+    Of squares of 2 x 2 pixels the sums, halved: their squared differences are at most those of the
+    pixels together, as the squared mean of numbers is at most the mean of their squares.
+    """
+    if images.ndim > 2 and not (images.shape[-1] % 2 or images.shape[-2] % 2):
+        pairs = images[..., ::2, :] + images[..., 1::2, :]
+        images = (pairs[..., ::2] + pairs[..., 1::2]) / 2
+    return images.reshape(len(images), -1)
 
 
 def _reach(points: np.ndarray, k: int) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""What samples are worth, held against real images: as a classifier sees them, and by pixels.
+"""What images that a model made are worth beside real ones: by a classifier, and by their pixels.
 
-One mapping of numbers for each prior that a model is sampled from, and one for real images, which
-is what samples could reach at best.
+One mapping of numbers for each kind of images: samples of each prior, reconstructions, and real
+images, which is what samples could reach at best.
 """
 
 from __future__ import annotations
@@ -11,86 +11,95 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_vae.measure.accuracy import accuracy
-from mnist_vae.measure.neighbours import coverage, nearest_distances, too_near
+from mnist_vae.measure.neighbours import coverage, nearest, too_near
 from mnist_vae.measure.samples import (
     class_entropy,
     confident_share,
     frechet_distance,
     frechet_floor,
 )
-from mnist_vae.nets.classifier import Classified, Classifier, classify
+from mnist_vae.nets.classifier import Classifier, classify
 
-COVERED = 5000
+COVERED = 2500
 """Images of each set that precision and recall are taken from, spread evenly."""
-NEAR = 1000
+NEAR = 500
 """Images whose nearest training image is looked for."""
 
 
 class Real(NamedTuple):
-    """Real images that samples are held against."""
+    """What is known of test images, which others are held against."""
 
-    test: Classified
-    training: np.ndarray
-    """Training images, [M, ...]"""
     distances: np.ndarray
-    """Of test images to the nearest training image, [N]."""
-    rebuilt_distances: np.ndarray
-    """The same of reconstructions of these test images."""
+    """Of some to the nearest training image, float64 [N]."""
+    features: np.ndarray | None
+    """What the classifier makes of all, float32 [M, F]; None without a classifier."""
 
 
-def real(
-    classifier: Classifier, test: np.ndarray, reconstructions: np.ndarray, training: np.ndarray
-) -> Real:
-    """Look at test images [N, ...], their reconstructions and training images [M, ...]."""
-    return Real(
-        classify(classifier, test),
-        training,
-        nearest_distances(spread(test, NEAR), training),
-        nearest_distances(spread(reconstructions, NEAR), training),
-    )
+def of_real(
+    classifier: Classifier | None,
+    test: np.ndarray,
+    training: np.ndarray,
+    rng: np.random.Generator,
+) -> tuple[Real, dict[str, float]]:
+    """Look at test images [M, ...] and score training images [N, ...] as if they were samples.
 
-
-def of_real(classifier: Classifier, against: Real, rng: np.random.Generator) -> dict[str, float]:
-    """The numbers of ``of_samples`` that training images score, as if they were samples."""
-    seen = classify(classifier, against.training)
-    count = len(against.test.labels)
-    floor = frechet_floor(against.test.features, seen.features, rng)
-    chosen = rng.choice(len(seen.labels), min(count, COVERED), replace=False)
-    found = coverage(spread(against.test.features, COVERED), seen.features[chosen])
-    return {
+    Without a classifier there are no numbers.
+    """
+    distances = nearest(spread(test, NEAR), training).distances
+    if classifier is None:
+        return Real(distances, None), {}
+    seen, others = classify(classifier, test), classify(classifier, training)
+    count = min(len(seen.labels), len(others.labels))
+    features = spread(seen.features, count)
+    floor = frechet_floor(features, others.features, rng)
+    chosen = rng.choice(len(others.labels), min(count, COVERED), replace=False)
+    numbers = {
         "frechet": floor.mean,
         "frechet_deviation": floor.standard_deviation,
-        "entropy": class_entropy(against.test.labels, classifier.classes),
-        "confident": confident_share(against.test.confidence),
-        **found._asdict(),
-        # Test images here: training images would be their own nearest.
-        "rebuilt_too_near": too_near(against.rebuilt_distances, against.distances),
-    }
-
-
-def of_samples(
-    classifier: Classifier, against: Real, images: np.ndarray, labels: np.ndarray | None = None
-) -> dict[str, float]:
-    """What samples [N, ...] score, as many as there are test images; ``labels`` were asked for.
-
-    ``too_near`` is the percentage of samples nearer to a training image than 1% of test images
-    are, ``too_near_rebuilt`` than 1% of these, reconstructed, are: a decoder draws smoothly, which
-    alone brings its images nearer.
-    """
-    seen = classify(classifier, images)
-    found = coverage(spread(against.test.features, COVERED), spread(seen.features, COVERED))
-    distances = nearest_distances(spread(images, NEAR), against.training)
-    numbers = {
-        "frechet": frechet_distance(against.test.features, seen.features),
         "entropy": class_entropy(seen.labels, classifier.classes),
         "confident": confident_share(seen.confidence),
-        **found._asdict(),
-        "too_near": too_near(distances, against.distances),
-        "too_near_rebuilt": too_near(distances, against.rebuilt_distances),
+        **coverage(spread(features, COVERED), others.features[chosen])._asdict(),
+    }
+    return Real(distances, seen.features), numbers
+
+
+def of_images(
+    classifier: Classifier | None, real: Real, images: np.ndarray, labels: np.ndarray | None = None
+) -> dict[str, float]:
+    """What images [N, ...], as many as test images, score as the classifier sees them.
+
+    ``labels`` [N] are what they should be read as. Without a classifier there are no numbers.
+    """
+    if classifier is None or real.features is None:
+        return {}
+    seen = classify(classifier, images)
+    numbers = {
+        "frechet": frechet_distance(real.features, seen.features),
+        "entropy": class_entropy(seen.labels, classifier.classes),
+        "confident": confident_share(seen.confidence),
+        **coverage(spread(real.features, COVERED), spread(seen.features, COVERED))._asdict(),
     }
     if labels is not None:
-        numbers["as_asked"] = accuracy(seen.labels, labels)
+        numbers["as_asked"] = accuracy(seen.labels, labels.astype(int))
     return numbers
+
+
+def of_distances(
+    real: Real, rebuilt: np.ndarray, samples: np.ndarray | None = None
+) -> dict[str, float]:
+    """How many samples are nearer to a training image than nearly all unseen images are.
+
+    From distances to the nearest training image, of samples [N] and of reconstructions of test
+    images [M]. ``too_near`` is the percentage of samples nearer than 1% of test images are,
+    ``too_near_rebuilt`` than 1% of the reconstructions: a decoder draws smoothly, which alone
+    brings images nearer to others. Without samples, how many of the reconstructions are.
+    """
+    if samples is None:
+        return {"too_near": too_near(rebuilt, real.distances)}
+    return {
+        "too_near": too_near(samples, real.distances),
+        "too_near_rebuilt": too_near(samples, rebuilt),
+    }
 
 
 def spread(array: np.ndarray, count: int) -> np.ndarray:
