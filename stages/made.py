@@ -11,7 +11,6 @@ from start import run
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 from msgspec import Meta
 
 from mnist_vae import process, seeds
@@ -19,7 +18,7 @@ from mnist_vae.files import store
 from mnist_vae.files.priors import PRIORS
 from mnist_vae.files.split import read_split
 from mnist_vae.latents import priors
-from mnist_vae.latents.codes import decode, to_bytes
+from mnist_vae.latents.pictures import labelled_pictures
 from mnist_vae.measure.accuracy import accuracy
 from mnist_vae.nets import devices, fast, weights
 from mnist_vae.nets.classifier import Classifier, classify
@@ -27,7 +26,6 @@ from mnist_vae.settings import read_params
 from mnist_vae.train.classify import ClassifierSettings, train
 
 Pictures = Annotated[int, Meta(ge=1, le=10_000_000)]
-PART = 1000  # pictures decoded at once
 
 
 def main() -> None:
@@ -50,12 +48,11 @@ def main() -> None:
     else:
         device = devices.pick()
         fast.place(vae, device, image_size=vae.image_size)
-        latents, labels = priors.draw(of_classes, count, seeds.stream(model.seed, "made pictures"))
-        parts = np.split(latents, range(PART, count, PART))
-        pictures = np.concatenate([to_bytes(decode(vae, part)) for part in parts])
+        rng = seeds.stream(model.seed, "made pictures")
+        made = labelled_pictures(vae, of_classes, count, rng)
+        pictures, labels = (devices.to_device(array, device) for array in made)
         network = Classifier(len(test.classes), image_size=test.image_size, channels=test.channels)
-        examples = [devices.to_device(array, device) for array in (pictures, labels)]
-        for epoch in train(network, settings, *examples, seed=model.seed):
+        for epoch in train(network, settings, pictures, labels, seed=model.seed):
             progress, loss = f"{epoch.number}/{settings.epochs}", epoch.means["loss"]
             print(f"{name}, epoch {progress}: cross-entropy {loss:.4f}", flush=True)
         measured = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from start import run
 
 from pathlib import Path
+from typing import Any
 
 from mnist_vae.figures import comparison, style
 from mnist_vae.files import curves, store
@@ -16,17 +17,19 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne"
 
 
 def main() -> None:
-    models, recipe, chosen, seed, evaluate, dpi = read_params(
+    models, made, recipe, chosen, seed, evaluate, dpi = read_params(
         ("models", dict[str, object]),
+        ("made", dict[str, object]),
         ("recipe", str),
         ("recipes.${recipe}", dict[str, object]),
         ("seed", Seed),
         ("evaluate", dict[str, object]),
         ("figures.dpi", style.Dpi),
     )
-    measured = {name: store.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
+    measured = {name: read_metrics(name, name in made) for name in models}
     losses = {name: curves.read(Path(f"reports/curves/{name}.csv")) for name in models}
     classifier = store.read_json(Path("reports/classifier.json"))
+    real = store.read_json(Path("reports/real.json"))
     data = check(classifier.get("data"), DatasetFacts, "reports/classifier.json: data")
     plane = style.png(comparison.of_all_models(*pictures.points(measured)), dpi)
     sizes = {pictures.RATE_DISTORTION: pictures.png_size("the plane", plane)} | {
@@ -38,12 +41,19 @@ def main() -> None:
     facts = {
         "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
-    page = content.compose(models, measured, sizes, classifier, data, settings, facts)
+    page = content.compose(models, measured, sizes, classifier, real, data, settings, facts)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)
     store.write_bytes(Path("reports/README.md"), markdown.render(page).encode())
     store.write_bytes(Path("reports/index.html"), html.render(page).encode())
     store.write_table(Path("reports/curves.csv"), tables.long_table(losses))
+
+
+def read_metrics(name: str, made: bool) -> dict[str, Any]:
+    """All that was measured of a model, by whichever stage."""
+    kinds = ("", ".samples", *([".made"] if made else []))
+    files = [Path(f"reports/metrics/{name}{kind}.json") for kind in kinds]
+    return {key: value for file in files for key, value in store.read_json(file).items()}
 
 
 if __name__ == "__main__":

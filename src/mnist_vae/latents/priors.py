@@ -147,7 +147,12 @@ def to_arrays(fitted: Mapping[str, Prior]) -> dict[str, np.ndarray]:
 def of_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, Prior]:
     """The priors that ``to_arrays`` took apart, in the order of their richness."""
     return {
-        name: Prior(*(arrays.get(f"{name}.{part}") for part in Prior._fields))
+        name: Prior(
+            arrays[f"{name}.weights"],
+            arrays[f"{name}.means"],
+            arrays[f"{name}.factors"],
+            arrays.get(f"{name}.labels"),
+        )
         for name in ("gaussian", "mixture", "classes")
         if f"{name}.weights" in arrays
     }
