@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 from scipy.stats import multivariate_normal
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 
 from mnist_vae.latents import priors
-from mnist_vae.latents.priors import Prior
+from mnist_vae.latents.posteriors import Posterior
+from mnist_vae.latents.priors import Prior, PriorSettings
 
 PLACES = np.array([[-20.0, 0], [20, 0], [0, 30]])
 
@@ -51,6 +54,72 @@ def test_the_gaussian_has_the_moments_of_the_latents(rng: Generator) -> None:
     drawn = priors.draw(prior, 100_000, rng).latents
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(latents.T), atol=0.1)
     np.testing.assert_allclose(drawn.mean(0), latents.mean(0), atol=0.05)
+
+
+def test_all_priors_of_a_model_survive_as_arrays(rng: Generator) -> None:
+    latents, which = clusters(rng)
+    posterior = Posterior(latents, np.full_like(latents, -50))
+    settings = PriorSettings(components=2)
+    fitted = priors.fit(posterior, which.astype(np.uint8), settings, seed=0)
+    assert list(fitted) == ["gaussian", "mixture", "classes"]
+    back = priors.of_arrays(priors.to_arrays(fitted))
+    assert list(back) == list(fitted)
+    for name, prior in fitted.items():
+        for ours, theirs in zip(prior, back[name], strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert list(priors.fit(posterior, None, settings, seed=0)) == ["gaussian", "mixture"]
+
+
+def test_priors_are_fitted_to_draws_and_not_to_means() -> None:
+    posterior = Posterior(np.zeros((4000, 2)), np.full((4000, 2), math.log(9)))
+    fitted = priors.fit(posterior, None, PriorSettings(components=1), seed=0)
+    for prior in fitted.values():
+        np.testing.assert_allclose(covariances(prior)[0], 9 * np.eye(2), atol=0.7)
+
+
+def test_each_pass_is_one_of_expectation_and_maximization(
+    rng: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From where ours begins, another library comes to the same mixture in as many passes."""
+    shapes, which = rng.normal(size=(6, 4, 4)), rng.integers(0, 6, 3000)
+    latents = (shapes[which] @ rng.normal(size=(3000, 4, 1)))[..., 0]
+    latents += rng.normal(0, 2, (6, 4))[which]
+    latents = (latents - latents.mean(0)) / latents.std(0)
+    monkeypatch.setattr(priors, "TOLERANCE", -1)
+
+    def ours(passes: int) -> Prior:
+        monkeypatch.setattr(priors, "ITERATIONS", passes)
+        return priors.mixture(latents, 6, seed=0)
+
+    start, end = ours(0), ours(7)
+    theirs = GaussianMixture(
+        6,
+        max_iter=7,
+        tol=0,
+        reg_covar=priors.RIDGE,
+        weights_init=start.weights,
+        means_init=start.means,
+        precisions_init=np.linalg.inv(covariances(start)),
+    )
+    with pytest.warns(ConvergenceWarning):
+        theirs.fit(latents)
+    np.testing.assert_allclose(end.weights, theirs.weights_, rtol=1e-5)
+    np.testing.assert_allclose(end.means, theirs.means_, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(covariances(end), theirs.covariances_, rtol=1e-4, atol=1e-6)
+    assert (
+        priors.log_density(end, latents).mean() > priors.log_density(start, latents).mean() + 0.02
+    )
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+def test_a_mixture_does_not_depend_on_how_many_latents_are_held_at_once(
+    rng: Generator, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    latents, _ = clusters(rng)
+    whole = priors.mixture(latents, 3, seed=0)
+    monkeypatch.setattr(priors, "CHUNK", chunk)
+    for ours, theirs in zip(priors.mixture(latents, 3, seed=0)[:3], whole[:3], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)
 
 
 def test_a_mixture_finds_clusters(rng: Generator) -> None:

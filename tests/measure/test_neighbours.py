@@ -8,7 +8,7 @@ from numpy.random import Generator
 from scipy.spatial.distance import cdist
 
 from mnist_vae.measure import neighbours
-from mnist_vae.measure.neighbours import coverage, nearest_distances, too_near
+from mnist_vae.measure.neighbours import coverage, nearest, too_near
 
 
 def test_coverage_by_hand() -> None:
@@ -46,22 +46,32 @@ def test_one_place_is_precise_and_recalls_little(rng: Generator) -> None:
 
 def test_blocks_change_nothing(rng: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     real, samples = rng.normal(size=(41, 3)), rng.normal(size=(33, 3))
-    whole = coverage(real, samples), nearest_distances(samples, real)
+    whole = coverage(real, samples), nearest(samples, real)
     monkeypatch.setattr(neighbours, "ROWS", 7)
     assert coverage(real, samples) == whole[0]
-    np.testing.assert_array_equal(nearest_distances(samples, real), whole[1])
+    np.testing.assert_array_equal(nearest(samples, real), whole[1])
 
 
-@pytest.mark.parametrize("shape", [(28, 28), (6, 5, 3)])
-def test_nearest_distances_of_bytes_and_of_pixels(rng: Generator, shape: tuple[int, ...]) -> None:
-    training = rng.integers(0, 256, (80, *shape), dtype=np.uint8)
-    images = rng.random((20, *shape), dtype=np.float32)
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (6, 5), (40,)])
+def test_the_nearest_is_that_of_plain_distances(rng: Generator, shape: tuple[int, ...]) -> None:
+    training = rng.integers(0, 256, (300, *shape), dtype=np.uint8)
+    images = rng.random((40, *shape), dtype=np.float32)
     images[3] = training[7] / np.float32(255)
-    flat = cdist(images.reshape(20, -1), training.reshape(80, -1) / 255)
-    found = nearest_distances(images, training)
-    np.testing.assert_allclose(found, flat.min(1), atol=1e-5)
-    assert found[3] < 1e-5
-    assert nearest_distances(training[:5], training).max() == 0
+    images[4] = training[9] / np.float32(255) ** 2  # dark: squares of 2 x 2 tell it from few others
+    plain = cdist(images.reshape(40, -1), training.reshape(300, -1) / 255)
+    found = nearest(images, training)
+    np.testing.assert_array_equal(found.indices, plain.argmin(1))
+    np.testing.assert_allclose(found.distances, plain.min(1), atol=1e-5)
+    assert found.distances[3] < 1e-5
+    assert nearest(training[:5], training).distances.max() == 0
+
+
+def test_the_nearest_of_images_that_look_the_same_from_afar() -> None:
+    """All have the same squares of 2 x 2, and only the pixels inside these differ."""
+    rows = np.array([[[0, 1], [1, 0]], [[1, 0], [0, 1]], [[0.5, 0.5], [0.5, 0.5]]], np.float32)
+    images = np.tile(rows, (1, 4, 4))
+    assert nearest(images, images).indices.tolist() == [0, 1, 2]
+    assert nearest(images[:1] * 0.9, images[1:]).indices.tolist() == [1]
 
 
 def test_too_near_is_a_share_of_samples() -> None:
@@ -74,15 +84,15 @@ def test_too_near_is_a_share_of_samples() -> None:
 @pytest.mark.parametrize(
     ("images", "training", "complaint"),
     [
-        (np.zeros((2, 4)), np.zeros((3, 5)), "images have 4 pixels, training has 5"),
+        (np.zeros((2, 4)), np.zeros((3, 5)), r"images are \(4,\), training is \(5,\): must be the"),
         (np.zeros((0, 4)), np.zeros((3, 4)), r"images is \(0, 4\), must be \[N, \.\.\.\]"),
         (np.zeros((2, 4)), np.zeros((0, 4)), r"training is \(0, 4\), must be \[N, \.\.\.\]"),
         (np.zeros(4), np.zeros((3, 4)), r"images is \(4,\), must be \[N, \.\.\.\]"),
-        (np.full((2, 4), np.nan), np.zeros((3, 4)), "images has a NaN"),
+        (np.full((2, 4), np.nan), np.zeros((3, 4)), "images has a NaN or an infinity"),
     ],
 )
 def test_images_that_cannot_be_meant_are_refused(
     images: np.ndarray, training: np.ndarray, complaint: str
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
-        nearest_distances(images, training)
+        nearest(images, training)

@@ -202,11 +202,10 @@ def log_density(prior: Prior, latents: np.ndarray) -> np.ndarray:
 def _expect_and_maximize(points: np.ndarray, count: int, rng: np.random.Generator) -> Prior:
     """A mixture of so many Gaussians that points [N, D] are likely under."""
     members = np.eye(count)[_clusters(points, count, rng)]
-    sums = sum(members[rows].T @ products for rows, products in _products(points))
+    fitted = _maximize(sum(members[rows].T @ products for rows, products in _products(points)))
     before = -math.inf
     for _ in range(ITERATIONS):
-        fitted = _maximize(np.asarray(sums))
-        form, sums, log_density = _form(fitted), 0.0, 0.0
+        form, sums, log_density = _form(fitted), np.zeros(()), 0.0
         for _, products in _products(points):
             joint = products @ form.T
             most = joint.max(1, keepdims=True)
@@ -216,7 +215,7 @@ def _expect_and_maximize(points: np.ndarray, count: int, rng: np.random.Generato
             sums = sums + (shares / total).T @ products
         if log_density - before < TOLERANCE:
             break
-        before = log_density
+        before, fitted = log_density, _maximize(sums)
     return fitted
 
 
