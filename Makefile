@@ -12,10 +12,10 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Set in some containers; each stage would compile what it imports anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help reproduce test fuzz torture mutate lint deps check-lock bench seeds compare lock clean
+.PHONY: help reproduce study study-notebook test fuzz torture mutate lint deps check-lock bench throughput seeds compare lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
 	@dvc repro || { python tools/mend_lock.py && dvc repro; }
@@ -23,6 +23,14 @@ reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
 	@echo "metrics: reports/metrics/MODEL.json, all of them with: dvc metrics show"
+
+study: $(READY) ## train every model at many dimensions from many seeds, and compare; 15 minutes
+	@dvc repro studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta
+	@dvc repro report
+
+study-notebook: $(READY) ## the same by the notebook's recipe of 300 epochs; hours on a processor
+	@dvc repro studies/dvc.yaml:summarize@notebook
+	@dvc repro report
 
 test: $(READY) ## run the tests, and see how much of the code they reach
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
@@ -48,6 +56,9 @@ check-lock: $(READY) ## fail when dvc.lock and reports do not match code and par
 bench: $(READY) ## time training against the notebook's own loop, on this machine
 	@python benchmarks/bench.py
 
+throughput: $(READY) ## trainings an hour of the study on this machine, by processes and by Dask
+	@python benchmarks/throughput.py
+
 seeds: $(READY) ## train every model from five seeds, and see how far results spread
 	@python benchmarks/over_seeds.py
 
@@ -61,7 +72,7 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 	@echo "requirements.txt made anew; make test installs and tries it"
 
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
-	@rm -rf $(VENV) data models checkpoints dvc_plots .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .coverage mutants src/*.egg-info
 	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 

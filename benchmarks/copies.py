@@ -22,7 +22,11 @@ Change: TypeAlias = Callable[[dict[str, Any]], None]
 
 def copy(project: Path, target: Path, change: Change) -> None:
     """Copy what the stages of a project need but for its data, with other params."""
-    for folder in ("src", "stages"):  # with what is compiled already: copying keeps files' times
+    for folder in (
+        "src",
+        "stages",
+        "studies",
+    ):  # with what is compiled already: copying keeps files' times
         shutil.copytree(project / folder, target / folder)
     for file in ("dvc.yaml", "requirements.txt"):
         shutil.copy2(project / file, target / file)
@@ -35,7 +39,8 @@ def shrink(project: Path, target: Path) -> None:
     """Copy a project with 400 + 300 of its images and params by which everything ends soon."""
 
     def change(tree: dict[str, Any]) -> None:
-        tree["recipes"][tree["recipe"]]["epochs"] = 1
+        for section in (tree["recipes"][tree["recipe"]], tree["classifier"]):
+            section |= {"epochs": 1, "least_images": 1}
         tree["embed"] |= {"early_iterations": 20, "iterations": 30}
 
     copy(project, target, change)

@@ -34,7 +34,9 @@ def measure(
             (folder / ".dvc").mkdir()
             (folder / ".dvc" / "config").write_text(CONFIG)
         copy(project, Path(mine), change)
-        shutil.copytree(project / "data" / "mnist", Path(mine) / "data" / "mnist")
+        (Path(mine) / "data").mkdir()
+        for split in ("train", "test"):
+            shutil.copy2(project / f"data/{split}.safetensors", Path(mine) / "data")
         _dvc(mine, "commit", "--force", "download")
         whole = _dvc(mine, "repro", *targets)
         stages = len(yaml.safe_load((Path(mine) / "dvc.lock").read_text())["stages"])

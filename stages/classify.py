@@ -37,12 +37,13 @@ def main() -> None:
         network = Classifier(len(training.classes), image_size=size, channels=channels)
         images = devices.to_device(training.images, device)
         labels = devices.to_device(training.labels, device)
+        epochs = settings.recipe.for_images(len(images)).epochs
         for epoch in train(network, settings, images, labels, seed=seed):
-            progress, loss = f"{epoch.number}/{settings.epochs}", epoch.means["loss"]
+            progress, loss = f"{epoch.number}/{epochs}", epoch.means["loss"]
             print(f"classifier, epoch {progress}: cross-entropy {loss:.4f}", flush=True)
         measured = {
             "test_accuracy": accuracy(classify(network, test.images).labels, test.labels),
-            "epochs": settings.epochs,
+            "epochs": epochs,
             "parameters": sum(p.numel() for p in network.parameters()),
         }
     facts = classifier_weights.ClassifierFacts(

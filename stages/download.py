@@ -20,7 +20,12 @@ def main() -> None:
         print(lines, file=sys.stderr, flush=True)
     for split, arrays in dataset.splits.items():
         path = Path(f"data/{split}.safetensors")
-        facts = ImagesFacts(split=split, dataset=dataset.name, classes=dataset.classes)
+        facts = ImagesFacts(
+            split=split,
+            dataset=dataset.name,
+            classes=dataset.classes,
+            binarise=settings.binarise,
+        )
         IMAGES.write(path, arrays, facts)
         print(f"{path}: {len(arrays['images'])} images from {dataset.source}")
 

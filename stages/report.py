@@ -10,20 +10,22 @@ from typing import Any
 from mnist_vae.figures import comparison, style
 from mnist_vae.files import curves, store
 from mnist_vae.measure.dataset import DatasetFacts
-from mnist_vae.report import content, html, markdown, pictures, provenance, tables
+from mnist_vae.report import content, html, markdown, pictures, provenance, study, tables
 from mnist_vae.settings import Seed, check, read_params
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
 
 def main() -> None:
-    models, made, recipe, chosen, seed, evaluate, dpi = read_params(
+    models, made, recipe, chosen, recipes, seed, evaluate, studies, dpi = read_params(
         ("models", dict[str, object]),
         ("made", dict[str, object]),
         ("recipe", str),
         ("recipes.${recipe}", dict[str, object]),
+        ("recipes", dict[str, object]),
         ("seed", Seed),
         ("evaluate", dict[str, object]),
+        ("study", dict[str, object]),
         ("figures.dpi", style.Dpi),
     )
     measured = {name: read_metrics(name, name in made) for name in models}
@@ -31,22 +33,31 @@ def main() -> None:
     classifier = store.read_json(Path("reports/classifier.json"))
     real = store.read_json(Path("reports/real.json"))
     data = check(classifier.get("data"), DatasetFacts, "reports/classifier.json: data")
+    now = {"recipes": recipes, "study": studies}
+    grids = [
+        grid
+        for name in check(studies.get("grids", {}), dict[str, object], "study.grids")
+        if (grid := study.read(name, data, now))
+    ]
     plane = style.png(comparison.of_all_models(*pictures.points(measured)), dpi)
+    drawn = sorted(Path("reports/figures").glob("*/*.png"))
+    for grid in grids:
+        drawn += sorted(Path(f"reports/study/{grid.name}/figures").glob("*.png"))
     sizes = {pictures.RATE_DISTORTION: pictures.png_size("the plane", plane)} | {
         path.relative_to("reports").as_posix(): pictures.png_size(str(path), path.read_bytes())
-        for path in sorted(Path("reports/figures").glob("*/*.png"))
+        for path in drawn
     }
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
     lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
     facts = {
         "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
-    page = content.compose(models, measured, sizes, classifier, real, data, settings, facts)
+    page = content.compose(models, measured, sizes, classifier, real, data, settings, facts, grids)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)
     store.write_bytes(Path("reports/README.md"), markdown.render(page).encode())
     store.write_bytes(Path("reports/index.html"), html.render(page).encode())
-    store.write_table(Path("reports/curves.csv"), tables.long_table(losses))
+    store.write_table(Path("reports/curves.csv"), tables.CURVES, tables.long_table(losses))
 
 
 def read_metrics(name: str, made: bool) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from start import run
 
 from pathlib import Path
 
+import torch
+
 from mnist_vae import parallel, process
 from mnist_vae.files import curves
 from mnist_vae.files.split import read_split
@@ -26,16 +28,29 @@ def main() -> None:
     settings, recipe, seed = read_params(
         (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
-    data = read_split("train")
+    data = read_split("train", grey=True)
     vae = build(settings, image_size=data.image_size, channels=data.channels)
     device = devices.pick()
     images = devices.to_device(data.images, device)
+    recipe, seed = recipe.for_images(len(images)), settings.pick_seed(seed)
+    drawn = data.binarise == "stochastic"
 
-    seed = settings.pick_seed(seed)
     with parallel.together(device):
-        first = parallel.is_first()  # the one process that writes
-        kept = autoencode.checkpoints_of(name, settings, recipe, images, seed) if first else None
-        epochs = autoencode.train(vae, settings, recipe, images, seed=seed, checkpoints=kept)
+        first, kept = parallel.is_first(), None  # the first of several processes writes
+        if first:
+            kept = autoencode.checkpoints_of(
+                name, settings, recipe, images, seed=seed, binarise=drawn, device=device
+            )
+        epochs = autoencode.train(
+            vae,
+            settings,
+            recipe,
+            images,
+            seed=seed,
+            binarise=drawn,
+            device=device,
+            checkpoints=kept,
+        )
         if kept:
             done = len(kept.epochs)
             epochs = progress.follow(epochs, recipe.epochs, len(images), name, done)
@@ -56,7 +71,9 @@ def main() -> None:
         image_size=data.image_size,
         channels=data.channels,
         classes=data.classes,
+        variance=curve[-1][1]["squared_error"] / data.images[0].size,
         device=f"{devices.describe(device)}, {precision}",
+        torch=str(torch.__version__),
     )
     weights.save(Path(f"models/{name}.safetensors"), vae, facts)
     kept.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deps import code_deps, differences, rewrite
+from deps import PIPELINES, code_deps, differences, rewrite
 from support.project import ROOT
 
 DOCSTRING = '"""A package."""\n'
@@ -55,6 +55,7 @@ def add_import(project: Path, statement: str) -> None:
         ),
         ("from mnist_vae import settings", {"settings.py"}),
         ("def f():\n    from mnist_vae import settings", {"settings.py"}),
+        ("if TYPE_CHECKING:\n    from mnist_vae import settings", set()),
         # Relative imports, and a package that holds code.
         ("import mnist_vae.files.maps", {"files/store.py", "files/maps.py", "settings.py"}),
         (
@@ -161,6 +162,27 @@ def test_wrong_code_deps_are_named_and_written_anew(
     assert differences(project) == []
 
 
+def test_who_names_another_stages_script_depends_on_its_code(project: Path) -> None:
+    """What it says of that stage is said anew when the code of the stage changes."""
+    (project / "stages/study.py").write_text("from mnist_vae.files import maps\n")
+    (project / "src/mnist_vae/report/state.py").write_text('SCRIPT = "stages/study.py"\n')
+    add_import(project, "from mnist_vae.report import state")
+    deps = code_deps("python stages/draw.py", project)
+    assert {"stages/study.py", "src/mnist_vae/files/maps.py"} < set(deps)
+
+
+def test_a_second_file_of_stages_is_checked_and_written_too(project: Path) -> None:
+    (project / "dvc.yaml").write_text(RIGHT)
+    (project / "studies").mkdir()
+    pipeline = project / "studies/dvc.yaml"
+    pipeline.write_text(deps_of("stages/start.py", "src/mnist_vae/errors.py"))
+    (fault,) = differences(project)
+    assert fault.startswith("studies/dvc.yaml: the code deps of draw differ")
+    pipeline.write_text(rewrite(project, "studies/dvc.yaml"))
+    assert differences(project) == []
+    assert (project / "dvc.yaml").read_text() == RIGHT
+
+
 def test_code_that_stands_before_data_is_moved_behind_it(project: Path) -> None:
     code = ["src/mnist_vae/errors.py", "stages/draw.py", "stages/start.py"]
     (project / "dvc.yaml").write_text(deps_of(*code, "data/c.csv"))
@@ -187,5 +209,6 @@ def test_a_stage_whose_deps_cannot_be_written_is_refused(
         rewrite(project)
 
 
-def test_the_file_of_this_project_stays_as_it_is() -> None:
-    assert rewrite() == (ROOT / "dvc.yaml").read_text()
+def test_the_files_of_this_project_stay_as_they_are() -> None:
+    for pipeline in PIPELINES:
+        assert rewrite(ROOT, pipeline) == (ROOT / pipeline).read_text()

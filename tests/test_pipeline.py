@@ -72,14 +72,17 @@ def test_outs_are_exactly_the_files_written(stage: str, runs: dict[str, Record])
 
 LEVELS = {  # a module imports from its own room and from rooms of no higher level
     "errors": 0,
-    **dict.fromkeys(("settings", "seeds", "process"), 1),
+    **dict.fromkeys(("parallel", "process", "seeds", "settings"), 1),
     "files": 2,
     "data": 3,
     "nets": 4,
     **dict.fromkeys(("measure", "latents"), 5),
     "train": 6,
-    "figures": 7,
-    "report": 8,
+    "study": 7,
+    "figures": 8,
+    "report": 9,
+    "api": 9,
+    "__main__": 10,
 }
 MODULES = sorted({*PACKAGE.rglob("*.py")} - {PACKAGE / "__init__.py"})  # it may use every room
 

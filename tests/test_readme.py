@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from pathlib import Path
 
 import pytest
 import yaml
+from support.host import MODEL
 from support.project import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,3 +49,12 @@ def test_the_layout_names_every_room_and_every_folder() -> None:
     assert {"data", "report"} <= rooms
     layout = README.partition("## Layout")[2].partition("\n## ")[0]
     assert folders | rooms <= set(re.findall(r"^ +(\w+)/", layout, re.MULTILINE))
+
+
+def test_the_code_runs_and_gives_the_shapes_that_stand_beside_it(project: Path) -> None:
+    """In a small project, with its 2-d model in the place of the 16-d one."""
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    shapes = re.findall(r"float32 (\[.*?\])", code)
+    code = code.replace("vae16", MODEL) + "\nfor array in samples, digits: print([*array.shape])"
+    done = run(project, sys.executable, "-W", "error", "-c", code)
+    assert done.stdout.splitlines() == shapes, done.stderr

@@ -70,7 +70,7 @@ def tracked(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of two models under DVC, with all that they made taken for what its stages make."""
     copy = tmp_path_factory.mktemp("dvc") / "tracked"
     shutil.copytree(project, copy)
-    for command in (("git", "init", "-q"), ("dvc", "commit", "--force")):
+    for command in (("git", "init", "-q"), ("dvc", "commit", "--force", "dvc.yaml")):
         done = run(copy, *command)
         assert done.returncode == 0, done.stderr
     return copy

@@ -1,11 +1,13 @@
-"""Write the code deps of dvc.yaml from what the stages import.
+"""Write the code deps of dvc.yaml, and of studies/dvc.yaml, from what the stages import.
 
 Usage: python tools/deps.py [--check]
 
 The code deps of a stage are its script and every module of the project that the script imports,
-directly or through others, together with the templates that these modules read. They follow the
-data deps, in alphabetical order; everything else in dvc.yaml stays as it is. With --check nothing
-is written: each stage whose code deps are wrong gets one line, and the exit code is then 1.
+directly or through others, together with the templates that these modules read. Where a module
+names the script of another stage in a string, what it says of that stage depends on all its code
+too. They follow the data deps, in alphabetical order; everything else in the files stays as it is.
+With --check nothing is written: each stage whose code deps are wrong gets one line, and the exit
+code is then 1.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+PIPELINES = ("dvc.yaml", "studies/dvc.yaml")
 SEARCH_PATH = ("stages", "src")  # what a stage's sys.path holds of this project
 TEMPLATES = "templates"
 """A module whose source names this folder depends on every file of it, beside the module."""
@@ -50,6 +53,7 @@ def code_deps(command: str, root: Path = ROOT) -> list[str]:
         if file.name != "__init__.py" or _holds_code(tree):
             deps.add(file)
         deps.update(_templates(file, tree))
+        queue += [(script, True) for script in _scripts(tree, root)]
         for name in _imported_names(file, tree, functions_too, root):
             target = _source(name, root) or _source(name.rpartition(".")[0], root)
             if target:
@@ -87,6 +91,8 @@ def _imported_names(file: Path, tree: ast.Module, functions_too: bool, root: Pat
 
 def _nodes(tree: ast.AST, functions_too: bool) -> Iterator[ast.AST]:
     for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue  # never run
         if functions_too or not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node
             yield from _nodes(node, functions_too)
@@ -106,6 +112,12 @@ def _templates(file: Path, tree: ast.Module) -> Iterator[Path]:
         yield from (path for path in (file.parent / TEMPLATES).rglob("*") if path.is_file())
 
 
+def _scripts(tree: ast.Module, root: Path) -> Iterator[Path]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and re.fullmatch(r"stages/\w+\.py", str(node.value)):
+            yield root / str(node.value)
+
+
 # --- What dvc.yaml says ---------------------------------------------------------------------------
 
 
@@ -115,9 +127,18 @@ def is_code(dep: str) -> bool:
 
 
 def differences(root: Path = ROOT) -> list[str]:
-    """One line for each stage whose code deps in dvc.yaml are not what it imports."""
+    """One line for each stage whose code deps in its dvc.yaml are not what it imports."""
+    return [line for pipeline in pipelines(root) for line in _differences(root, pipeline)]
+
+
+def pipelines(root: Path = ROOT) -> list[str]:
+    """The files of stages that there are."""
+    return [pipeline for pipeline in PIPELINES if (root / pipeline).is_file()]
+
+
+def _differences(root: Path, pipeline: str) -> list[str]:
     lines = []
-    for stage, command, deps in _stages((root / "dvc.yaml").read_text(encoding="utf-8")):
+    for stage, command, deps in _stages((root / pipeline).read_text(encoding="utf-8")):
         declared = {dep.value for dep in deps.value if is_code(dep.value)}
         imported = set(code_deps(command, root))
         faults = [
@@ -130,15 +151,15 @@ def differences(root: Path = ROOT) -> list[str]:
         ]
         if faults:
             lines.append(
-                f"dvc.yaml: the code deps of {stage} differ from its imports "
+                f"{pipeline}: the code deps of {stage} differ from its imports "
                 f"({', '.join(faults)}): run make deps"
             )
     return lines
 
 
-def rewrite(root: Path = ROOT) -> str:
-    """The text of dvc.yaml with the code deps that each stage imports, all else as it was."""
-    text = (root / "dvc.yaml").read_text(encoding="utf-8")
+def rewrite(root: Path = ROOT, pipeline: str = PIPELINES[0]) -> str:
+    """The text of a dvc.yaml with the code deps that each stage imports, all else as it was."""
+    text = (root / pipeline).read_text(encoding="utf-8")
     lines = text.splitlines(keepends=True)
     for _, command, deps in reversed(list(_stages(text))):  # from below: line numbers stay true
         numbers = [dep.start_mark.line for dep in deps.value]
@@ -189,7 +210,8 @@ def main() -> int:
             wrong = differences()
             print("".join(f"{line}\n" for line in wrong), end="", file=sys.stderr)
             return int(bool(wrong))
-        (ROOT / "dvc.yaml").write_text(rewrite(), encoding="utf-8")
+        for pipeline, text in {name: rewrite(ROOT, name) for name in pipelines()}.items():
+            (ROOT / pipeline).write_text(text, encoding="utf-8")
     except ValueError as error:
         print(f"dvc.yaml: {error}", file=sys.stderr)
         return 1

@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "dataset": "photos",
     "image_size": 8,
     "channels": 1,
+    "binarise": "none",
     "test_fraction": 0.25,
     "skip_unreadable": False,
     "sources": ["npm"],
@@ -54,6 +55,7 @@ def values(dataset: Dataset, split: str) -> list[int]:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnist_vae.data.split.FEWEST", 2)  # so that two or three pictures do
     monkeypatch.delenv(fetch.SOURCE_VARIABLE, raising=False)
     monkeypatch.chdir(tmp_path)
     Path("datasets").mkdir()
@@ -433,3 +435,30 @@ def test_wrong_arrays_are_refused(make: Callable[[], object], message: str) -> N
     with pytest.raises(InputError) as failure:
         read(dataset="photos" if PHOTOS.exists() else "photos.npz")
     assert str(failure.value).startswith(f"datasets/{message}")
+
+
+# --- Black and white ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("binarise", "expected"),
+    [("none", [0, 126, 127, 128, 129, 255]), ("threshold", [0, 0, 0, 255, 255, 255])],
+)
+def test_grey_becomes_black_and_white_at_half(binarise: str, expected: list[int]) -> None:
+    for split in ("train", "test"):
+        for value in (0, 126, 127, 128, 129, 255):
+            grey(split, 1, value)
+    dataset = read(binarise=binarise)
+    for split in ("train", "test"):
+        assert sorted(values(dataset, split)) == expected
+
+
+def test_what_is_drawn_later_stays_grey() -> None:
+    grey("", 20)
+    assert sorted(values(read(binarise="stochastic"), "train")) == sorted(values(read(), "train"))
+
+
+@pytest.mark.parametrize("binarise", ["threshold", "stochastic"])
+def test_colour_does_not_become_black_and_white(binarise: str) -> None:
+    with pytest.raises(InputError, match="colour images allow only none"):
+        read(channels=3, binarise=binarise)

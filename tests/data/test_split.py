@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mnist_vae.data import split as module
 from mnist_vae.data.split import check_splits, draw_splits
 from mnist_vae.errors import InputError
 
@@ -12,6 +13,23 @@ LABELS = np.repeat(np.arange(3, dtype=np.uint8), (100, 50, 10))
 CLASSES = ("a", "b", "c")
 
 
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two images are enough for a split."""
+    monkeypatch.setattr(module, "FEWEST", 2)
+
+
+def test_a_split_has_ten_images_where_it_can() -> None:
+    assert len(draw_splits({"train": 20}, {}, (), 0.01)["test"]) == 10
+    with pytest.raises(InputError, match="19 images, needs at least 20: 10 to train and 10 to"):
+        draw_splits({"train": 19}, {}, (), 0.5)
+    test = draw_splits({"train": 160}, {"train": LABELS}, CLASSES, 0.01)["test"]
+    assert np.bincount(LABELS[test]).tolist() == [4, 4, 4]
+    with pytest.raises(InputError, match="9 images to test with, needs at least 10"):
+        check_splits({"train": 10, "test": 9}, {}, ())
+
+
+@pytest.mark.usefixtures("few")
 def test_the_part_is_drawn_of_each_class() -> None:
     splits = draw_splits({"train": 160}, {"train": LABELS}, CLASSES, 0.2)
     assert np.bincount(LABELS[splits["test"]]).tolist() == [20, 10, 2]
@@ -19,12 +37,14 @@ def test_the_part_is_drawn_of_each_class() -> None:
     assert sorted(both.tolist()) == list(range(160))
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(("fraction", "count"), [(0.01, 2), (0.1, 2), (0.25, 5), (0.9, 18)])
 def test_without_classes_it_is_drawn_of_all(fraction: float, count: int) -> None:
     splits = draw_splits({"train": 20}, {}, (), fraction)
     assert [len(splits["train"]), len(splits["test"])] == [20 - count, count]
 
 
+@pytest.mark.usefixtures("few")
 def test_each_side_keeps_an_image_of_each_class() -> None:
     labels = np.array([0, 0, 1, 1], np.uint8)
     for fraction in (0.01, 0.9):
@@ -46,6 +66,7 @@ def test_the_same_is_drawn_every_time() -> None:
         np.testing.assert_array_equal(index, second[split])
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("count", "labels", "message"),
     [
@@ -61,6 +82,7 @@ def test_too_few_are_refused(count: int, labels: list[int], message: str) -> Non
         draw_splits({"train": count}, of, ("a", "b") if labels else (), 0.5)  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     ("counts", "labels", "message"),
     [

@@ -95,3 +95,18 @@ def test_both_splits_are_of_one_data_set(
         return
     with pytest.raises(InputError, match=rf"test\.safetensors: {message}"):
         read_split("test", folder=tmp_path, like=train)
+
+
+def test_what_chance_makes_of_grey_images(tmp_path: Path) -> None:
+    greys = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16).repeat(2000, 0)
+    for split in ("train", "test"):
+        facts = ImagesFacts(split=split, dataset="greys", binarise="stochastic")
+        IMAGES.write(tmp_path / f"{split}.safetensors", {"images": greys}, facts)
+    train, again, test = (read_split(name, folder=tmp_path) for name in ("train", "train", "test"))
+    assert train.binarise == "stochastic"
+    assert np.unique(train.images).tolist() == [0, 255]
+    # A mean of 2,000 draws; six of its largest standard deviations.
+    assert abs(train.images.mean(0) - greys[0]).max() < 6 * 127.5 / 2000**0.5
+    np.testing.assert_array_equal(train.images, again.images)
+    assert (train.images != test.images).any()
+    np.testing.assert_array_equal(read_split("train", folder=tmp_path, grey=True).images, greys)

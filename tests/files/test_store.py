@@ -71,7 +71,11 @@ def beside(path: Path) -> list[str]:
 # --- Arrays ---------------------------------------------------------------------------------------
 
 
-def test_arrays_of_every_type_and_shape_come_back(path: Path) -> None:
+@pytest.mark.parametrize("mapped", [0, 2**30], ids=["mapped", "copied"])
+def test_arrays_of_every_type_and_shape_come_back(
+    path: Path, mapped: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "MAPPED", mapped)
     arrays = {
         f"{dtype} {shape}": np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(dtype)
         for dtype in DTYPES
@@ -81,6 +85,10 @@ def test_arrays_of_every_type_and_shape_come_back(path: Path) -> None:
     read, facts = store.read_arrays(path, "latents")
     assert same(read, arrays)
     assert facts == {}
+    before = path.read_bytes()
+    for array in read.values():
+        array[...] = 1
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -310,7 +318,7 @@ def test_arrays_that_cannot_be_kept_leave_the_old_file(
         "store.write_bytes(path, bytes(100_000))",
         "store.write_arrays(path, 'latents', {'a': np.ones(10**5)})",
         "store.write_json(path, {'a': 'b' * 10**5})",
-        "store.write_table(path, [{'a': 0.1}] * 10**5)",
+        "store.write_table(path, ['a'], [{'a': 0.1}] * 10**5)",
     ],
 )
 def test_a_disk_that_takes_no_more(tmp_path: Path, write: str) -> None:
@@ -463,7 +471,7 @@ def test_json_of_another_kind(path: Path, text: str, message: str) -> None:
     st.lists(st.fixed_dictionaries({"epoch": st.integers(1, 2**53), "loss": numbers}), min_size=1)
 )
 def test_a_table_comes_back(scratch: Path, rows: list[dict[str, float]]) -> None:
-    store.write_table(scratch, rows)
+    store.write_table(scratch, ["epoch", "loss"], rows)
     table = store.read_table(scratch, "loss", "epoch", length=len(rows))
     for name, column in table.items():
         assert column.dtype == np.float64
@@ -482,8 +490,13 @@ def test_all_columns_that_a_table_must_have_are_named(path: Path) -> None:
 
 
 def test_a_table_is_plain_csv(path: Path) -> None:
-    store.write_table(path, [{"epoch": 1, "loss": 0.1}])
-    assert path.read_bytes() == b"epoch,loss\n1,0.1\n"
+    store.write_table(path, ["epoch", "loss"], [{"epoch": 1, "loss": 0.1}, {"epoch": 2}])
+    assert path.read_bytes() == b"epoch,loss\n1,0.1\n2,\n"
+
+
+def test_a_table_may_have_no_rows(path: Path) -> None:
+    store.write_table(path, ["a", "b"], [])
+    assert path.read_bytes() == b"a,b\n"
 
 
 @pytest.mark.parametrize(

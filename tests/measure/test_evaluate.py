@@ -373,7 +373,9 @@ def test_the_seed_that_a_model_was_trained_with_decides_what_both_stages_draw(
             image_size=28,
             channels=1,
             classes=DIGITS,
+            variance=0.01,
             device="cpu",
+            torch="2.15.0",
         )
         weights.save(Path("models/m.safetensors"), make_network(2), facts)
         monkeypatch.setattr(sys, "argv", ["stage.py", "m"])

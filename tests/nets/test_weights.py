@@ -49,7 +49,9 @@ def facts(settings: ModelSettings) -> ModelFacts:
         image_size=28,
         channels=1,
         classes=DIGITS,
+        variance=0.01,
         device="CPU, float32",
+        torch="2.15.0",
     )
 
 

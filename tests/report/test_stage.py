@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.browser import browse, needs_chromium
-from support.pages import MODELS, Reader, project_files, rendered
+from support.pages import MODELS, Reader, grid_of, project_files, rendered, write_grid
 
 from mnist_vae.report.pictures import CAPTIONS, RATE_DISTORTION, png_size
 
@@ -74,6 +74,27 @@ def test_autoencoders_alone_make_a_page_and_an_empty_plane(project: Path, tmp_pa
     (alone / "params.yaml").write_bytes(project_files(models)["params.yaml"])
     assert run(alone) == (0, "")
     assert RATE_DISTORTION not in (alone / "reports/index.html").read_text()
+
+
+def test_a_study_that_ran_is_on_the_page(project: Path, tmp_path: Path) -> None:
+    studied = shutil.copytree(project, tmp_path / "copy")
+    errors = {("ae", 16): [6.5, 6.6, 6.7], ("vae", 16): [6.0, 6.1, 6.2]}
+    write_grid(studied, grid_of(errors).table, ["Yes, it does."])
+    figures = studied / "reports/study/main/figures"
+    figures.mkdir()
+    for name in ("difference", "squared_error", "kl"):
+        shutil.copy(studied / "reports/figures/vae16/loss.png", figures / f"{name}.png")
+    assert run(studied) == (0, "")
+    for written in ("README.md", "index.html"):
+        page = (studied / "reports" / written).read_text()
+        assert page.index("Yes, it does") < page.index("study/main/figures/difference.png")
+        assert page.index("study/main/figures/squared_error.png") < page.index("7.7% less")
+        assert page.index("All models compared") < page.index("study/main/figures/kl.png")
+        assert "Nothing records what this study was made with" in page
+    (figures.parent / "trainings.csv").write_text("model\n")
+    code, stderr = run(studied)
+    assert (code, len(stderr.splitlines())) == (1, 1)
+    assert "trainings.csv: damaged, or not the table of a study" in stderr
 
 
 def test_the_page_is_whole_and_asks_for_nothing_else(project: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.pages import MODELS, measured
+from support.pages import MODELS, found_by, measured
 
 from mnist_vae.measure.catalog import METRICS, Better, Metric
 from mnist_vae.report.document import Cell
@@ -42,26 +42,42 @@ def row_of(better: Better, *values: float | str | None) -> list[Cell]:
     return row(Metric("a.b", "A", "how", better=better), *metrics)
 
 
-@pytest.mark.parametrize(
-    ("better", "values", "best"),
-    [
-        ("lower", [3.0, 1.0, 2.0], {1}),
-        ("higher", [3.0, 1.0, 2.0], {0}),
-        ("lower", [-3.0, 1.0, 2.0], {0}),
-        ("", [3.0, 1.0, 2.0], set()),
-        ("lower", [1.0, 1.00001, 2.0], {0, 1}),  # both read 1.000
-        ("lower", [1.0, 1.0, 1.0], set()),
-        ("lower", [None, 1.0, 2.0], {1}),
-        ("lower", [None, 1.0, None], set()),
-        ("higher", [None, None], set()),
-        ("higher", ["<b>", 1.0, 2.0], {2}),
-        ("lower", [0.0, 1, 2], {0}),
-    ],
-)
-def test_the_best_is_marked(
-    better: Better, values: list[float | str | None], best: set[int]
-) -> None:
-    assert {i for i, cell in enumerate(row_of(better, *values)) if cell.best} == best
+ERROR = Metric("distortion.squared_error", "A", "how", better="lower")
+SEEDS = [-0.1, 0.0, 0.1]
+
+
+def marked(metric: Metric, numbers: dict[str, float | None], **means: float) -> set[str]:
+    """The models of the page marked, where the study's seeds lie about these means."""
+    errors = {
+        (model.rstrip("0123456789"), int(model.lstrip("abcdefghijklmnopqrstuvwxyz"))): [
+            mean + shift for shift in (SEEDS if model.startswith("vae") else reversed(SEEDS))
+        ]
+        for model, mean in means.items()
+    }
+    key = metric.path.split(".")[1]
+    metrics = {n: {} if v is None else {"distortion": {key: v}} for n, v in numbers.items()}
+    cells = compare(metric, metrics, found_by(errors))
+    return {name for name, cell in zip(numbers, cells, strict=True) if cell.best}
+
+
+def test_the_best_is_marked_where_the_study_tells_it_from_all_others() -> None:
+    both: dict[str, float | None] = {"vae16": 6.0, "ae16": 6.5}
+    assert marked(ERROR, both, vae16=6.0, ae16=8.0) == {"vae16"}
+    assert marked(ERROR, both, vae16=6.0, ae16=6.1) == set()  # within the spread
+    assert marked(ERROR, both, vae16=8.0, ae16=6.0) == set()  # the page's seed was a lucky one
+    assert marked(ERROR, {**both, "ae2": 29.0}, vae16=6.0, ae16=8.0, ae2=30.0) == {"vae16"}
+    assert marked(ERROR, {**both, "ae2": 29.0}, vae16=6.0, ae16=8.0) == set()  # ae2 is unknown
+    assert marked(ERROR, {**both, "ae2": None}, vae16=6.0, ae16=8.0) == {"vae16"}
+    assert marked(ERROR, {"vae16": 6.0}, vae16=6.0, ae16=8.0) == set()
+    higher = ERROR._replace(better="higher")
+    assert marked(higher, {"vae16": 6.0, "ae16": 6.5}, vae16=6.0, ae16=8.0) == {"ae16"}
+    assert marked(ERROR._replace(better=""), both, vae16=6.0, ae16=8.0) == set()
+    other = ERROR._replace(path="distortion.psnr")
+    assert marked(other, both, vae16=6.0, ae16=8.0) == set()  # which the study lacks
+
+
+def test_without_a_study_nothing_is_marked() -> None:
+    assert not any(cell.best for cell in row_of("lower", 1.0, 30.0, 2.0))
 
 
 def test_a_cell_shows_what_was_measured() -> None:
@@ -72,16 +88,24 @@ def test_a_cell_shows_what_was_measured() -> None:
 def test_a_standard_error_stands_beside_its_number() -> None:
     metric = Metric("a.b", "A", "how", better="lower", error="a.c")
     cells = row(metric, {"a": {"b": -8.0, "c": 0.123}}, {"a": {"b": 2.0}})
-    assert cells == [Cell("−8.000 ± 0.12", best=True), Cell("2.000")]
+    assert cells == [Cell("−8.000 ± 0.12"), Cell("2.000")]
 
 
 def test_densities_are_not_ranked_against_likelihoods_of_gray_pixels() -> None:
-    metric = Metric("likelihood.nll", "NLL", "how", better="lower")
-    gaussian = [{"likelihood": {"nll": nll, "variance": 0.01}} for nll in (5.0, 6.0)]
-    bernoulli: list[dict[str, Any]] = [{"likelihood": {"nll": nll}} for nll in (70.0, 80.0)]
-    cases = (gaussian, bernoulli, [gaussian[0], bernoulli[0]], [*gaussian, {}])
-    best = [[cell.best for cell in row(metric, *models)] for models in cases]
-    assert best == [[True, False], [True, False], [False, False], [True, False, False]]
+    metric = Metric("likelihood.calibrated.nll", "NLL", "how", better="lower")
+    study = found_by({("vae", 16): [5.0, 5.1, 5.2], ("vae", 2): [9.0, 9.1, 9.2]}, metric="nll")
+    bernoulli: dict[str, float] = {}
+    gaussian = {"variance": 0.01}
+    for one, other, best in (
+        (gaussian, gaussian, True),
+        (bernoulli, bernoulli, True),
+        (gaussian, bernoulli, False),
+    ):
+        measured = {
+            "vae16": {"likelihood": {"calibrated": {"nll": 5.0}, **one}},
+            "vae2": {"likelihood": {"calibrated": {"nll": 9.0}, **other}},
+        }
+        assert [cell.best for cell in compare(metric, measured, study)] == [best, False]
 
 
 def test_every_metric_has_a_row_of_its_own() -> None:
@@ -102,6 +126,8 @@ def test_rows_that_no_model_has_are_left_out() -> None:
 def test_a_calibrated_gaussian_competes_under_calibration() -> None:
     metrics = measured()
     metrics["sigma16"]["likelihood"]["nll"] = -900.0
-    rows = comparison(list(MODELS), metrics).groups["Likelihood on the test set"]
+    errors = {("vae", 16): [5.0, 5.1], ("vae", 2): [9.0, 9.1], ("sigma", 16): [1.0, 1.1]}
+    groups = comparison(list(MODELS), metrics, found_by(errors, metric="nll")).groups
+    rows = groups["Likelihood on the test set"]
     (calibrated,) = (row for row in rows if "NLL, calibrated" in row[0].text)
     assert [cell.best for cell in calibrated[1:]] == [False, False, False, False, True]

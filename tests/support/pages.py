@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from mnist_vae.figures import style
+from mnist_vae.files import trials
+from mnist_vae.files.store import Arrays
 from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report import content, document
 from mnist_vae.report.pictures import CAPTIONS, Sizes
+from mnist_vae.report.study import Counterparts, Grid, counterparts
+from support.studies import table_of
 
 # ---- Reading ------------------------------------------------------------------------------------
 
@@ -123,6 +130,7 @@ PARAMS = {
     "recipes": {"fast": {"epochs": 10}},
     "evaluate": {"samples": 2, "images": 3},
     "made": {"vae16": 50},
+    "study": {"grids": {"main": {}}},
     "figures": {"dpi": 50},
 }
 DATA = DatasetFacts(
@@ -211,14 +219,50 @@ def measured(*names: str) -> dict[str, dict[str, Any]]:
     return {name: metrics_of(name) for name in names or MODELS}
 
 
+def grid_of(
+    errors: Mapping[tuple[str, int], Sequence[float]], metric: str = "squared_error"
+) -> Grid:
+    """A grid with these numbers of models by seed, whose settings are those of ``MODELS``."""
+    table = table_of(errors)
+    names = [f"{m}{d}" for m, d in zip(table["model"], table["latent_dim"], strict=True)]
+    weights = [MODELS[name].get("kl_weight", math.nan) for name in names]
+    table["kl_weight"] = np.array(weights)
+    table["likelihood"] = np.array([MODELS[name].get("likelihood", "fixed") for name in names])
+    table[metric] = table.pop("squared_error")
+    return Grid("main", table, ["Yes: it does.", "By a test."], "It is new: `make study`.")
+
+
+def write_grid(project: Path, table: Arrays, sentences: object) -> None:
+    """What the study leaves of a grid, but for its figures."""
+    rows = [
+        {name: column[row].item() for name, column in table.items() if column[row] == column[row]}
+        for row in range(len(table["seed"]))
+    ]
+    trials.write(project / "reports/study/main/trainings.csv", rows)
+    answer = project / "reports/study/main/answer.json"
+    answer.write_text(json.dumps({"sentences": sentences}))
+
+
+def found_by(
+    errors: Mapping[tuple[str, int], Sequence[float]], metric: str = "squared_error"
+) -> Counterparts:
+    """What the page finds of its models in such a grid."""
+    found = counterparts([grid_of(errors, metric)], "fast", MODELS)
+    assert found
+    return found
+
+
 def compose(
     metrics: Mapping[str, Mapping[str, Any]],
     sizes: Sizes | None = None,
     data: DatasetFacts = DATA,
+    grids: Sequence[Grid] = (),
 ) -> document.Page:
     """The page about models with these metrics."""
     models = {name: MODELS.get(name, {}) for name in metrics}
     classifier = {"test_accuracy": 99.3} if data.classes else {}
     real = REAL if data.classes else {}
     settings, facts = {"recipe": "fast"}, {"Machine": "abc"}
-    return content.compose(models, metrics, sizes or {}, classifier, real, data, settings, facts)
+    return content.compose(
+        models, metrics, sizes or {}, classifier, real, data, settings, facts, grids
+    )

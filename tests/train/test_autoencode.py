@@ -108,6 +108,27 @@ def test_losses_are_the_terms_under_the_models_likelihood(
         torch.testing.assert_close(loss, terms[name])
 
 
+def test_pixels_are_drawn_anew_each_time_with_the_grey_as_their_probability() -> None:
+    greys = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    grey = greys.expand(2000, 1, 16, 16)
+    settings = replace(VARIATIONAL, likelihood="bernoulli", kl_weight=1)
+    network = build(settings, image_size=16)
+    seen = []
+    network.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    task = Autoencode(network, settings, (grey,), binarise=True)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(2):
+        noise, chances = task.draw(generator, 2000)
+        task.losses(grey, noise, chances)
+    for pixels in seen:
+        assert set(pixels.unique().tolist()) == {0.0, 1.0}
+        # A mean of 2,000 draws; six of its largest standard deviations.
+        assert (pixels.mean(0) - greys[0] / 255).abs().max() < 6 * 0.5 / 2000**0.5
+        assert pixels[:, 0, 0, 0].sum() == 0
+        assert pixels[:, 0, -1, -1].sum() == 2000
+    assert not torch.equal(*seen)
+
+
 # --- Where it starts ------------------------------------------------------------------------------
 
 
@@ -168,6 +189,7 @@ def test_whatever_decides_a_training_is_in_the_name_of_its_checkpoints(
         {"recipe": replace(RECIPE, epochs=3)},
         {"images": other},
         {"seed": 1},
+        {"binarise": True},
     ]
     usual = keys(images, changes)
     assert len(usual) == len(changes)

@@ -169,7 +169,7 @@ def test_clear_removes_this_models_and_no_others(tmp_path: Path) -> None:
     mine.clear()
     assert [path.name.split(".")[0] for path in tmp_path.iterdir()] == ["vae2"]
     other.clear()
-    assert not tmp_path.exists()
+    assert list(tmp_path.iterdir()) == []  # others may be about to write there
 
 
 def test_a_checkpoint_under_anothers_name_is_left_out(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ VALID: dict[str, Any] = {
 DEFAULTS: dict[str, Any] = {
     "recentre": False,
     "last_batch_size": None,
+    "least_images": None,
     "optimizer": "adam",
     "learning_rate_2d": None,
     "warmup": 0.2,
@@ -112,3 +113,13 @@ def test_what_is_no_recipe(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError) as error:
         check(VALID | change, Recipe, "recipes.x")
     assert str(error.value).startswith(f"recipes.x.{message}")
+
+
+@pytest.mark.parametrize(
+    ("least", "images", "epochs"),
+    [(None, 10, 4), (1, 10, 4), (40, 10, 4), (41, 10, 5), (1000, 10, 100), (1000, 10**6, 4)],
+)
+def test_few_images_are_seen_more_often(least: int | None, images: int, epochs: int) -> None:
+    recipe = replace(RECIPE, epochs=4, least_images=least).for_images(images)
+    assert recipe == replace(RECIPE, epochs=epochs)
+    assert recipe.for_images(1) == recipe

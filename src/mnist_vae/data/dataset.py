@@ -22,6 +22,7 @@ from mnist_vae.data.pictures import fit_images, read_pictures
 from mnist_vae.data.published import SOURCE_FILE, read_source
 from mnist_vae.data.split import check_splits, draw_splits
 from mnist_vae.errors import InputError
+from mnist_vae.files.images import Binarise
 from mnist_vae.settings import Settings
 
 FOLDER = Path("datasets")
@@ -37,6 +38,8 @@ class DataSettings(Settings, frozen=True, kw_only=True):
     """Pixels of a side to which images are brought, a multiple of 4 from 8 to 256."""
     channels: int
     """1 for grey, 3 for colour."""
+    binarise: Binarise
+    """How grey images become black and white: see ``files.images``."""
     test_fraction: Annotated[float, Meta(ge=0.01, le=0.9)]
     """Part of the images to test on, of each class, where none are given for that."""
     skip_unreadable: bool
@@ -58,6 +61,8 @@ class DataSettings(Settings, frozen=True, kw_only=True):
             raise ValueError(f"image_size: found {found}, must be a multiple of 4 from 8 to 256")
         if self.channels not in (1, 3):
             raise ValueError(f"channels: found {self.channels}, must be 1 (grey) or 3 (colour)")
+        if self.channels == 3 and self.binarise != "none":
+            raise ValueError(f"binarise: found {self.binarise!r}, colour images allow only none")
         check_sources(self.sources)
 
 
@@ -84,6 +89,15 @@ def read_dataset(settings: DataSettings) -> Dataset:
     MNIST_VAE_SOURCE does.
     """
     path = Path(os.path.normpath(FOLDER / settings.dataset))  # as DVC takes it
+    dataset = _read(path, settings)
+    if settings.binarise == "threshold":
+        for arrays in dataset.splits.values():
+            arrays["images"] = np.where(arrays["images"] < 128, 0, 255).astype(np.uint8)
+    return dataset
+
+
+def _read(path: Path, settings: DataSettings) -> Dataset:
+    """The data set at a path, grey or in colour."""
     if (path / SOURCE_FILE).is_file():
         return _published(path, settings)
     if not path.exists():

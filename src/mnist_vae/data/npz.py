@@ -7,6 +7,7 @@ import math
 import sys
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -39,24 +40,32 @@ def read_npz(path: Path) -> dict[Split, dict[str, np.ndarray]]:
     Floats from 0 to 1 become uint8. Labels are whole numbers or text. Nothing is unpickled.
     Raises InputError that names the array.
     """
+    arrays = read_arrays(path, ARRAYS)
     splits: dict[Split, dict[str, np.ndarray]] = {}
+    for name, (split, what) in ARRAYS.items():
+        if name in arrays:
+            check = _images if what == "images" else _labels
+            splits.setdefault(split, {})[what] = check(name, arrays.pop(name))
+    return splits
+
+
+def read_arrays(path: Path, known: Collection[str]) -> dict[str, np.ndarray]:
+    """Read the arrays of a file by name, each of which must be ``known``. Nothing is unpickled.
+
+    Raises InputError that names the array, OSError for a file that cannot be opened.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             names = [member.removesuffix(".npy") for member in archive.namelist()]
             for name in names:
-                if name not in ARRAYS:
-                    raise InputError(f"holds {name!r}; known arrays: {', '.join(ARRAYS)}")
-            for name, (split, what) in ARRAYS.items():
-                if name in names:
-                    array = _read(archive, name)
-                    check = _images if what == "images" else _labels
-                    splits.setdefault(split, {})[what] = check(name, array)
+                if name not in known:
+                    raise InputError(f"holds {name!r}; known arrays: {', '.join(known)}")
+            return {name: _read(archive, name) for name in known if name in names}
     except (*_DAMAGED, OSError) as error:
         # The reader of a damaged zip seeks to before the file's start.
         if getattr(error, "errno", None) not in (None, errno.EINVAL):
             raise
         raise InputError(f"damaged, or not an .npz of plain arrays: {error}") from None
-    return splits
 
 
 def _read(archive: zipfile.ZipFile, name: str) -> np.ndarray:

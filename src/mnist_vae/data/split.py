@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,9 +10,7 @@ import numpy as np
 from mnist_vae import seeds
 from mnist_vae.data.idx import Split
 from mnist_vae.errors import InputError
-
-LEAST = 2
-"""Images that each split needs: of one, nothing can be compared."""
+from mnist_vae.files.images import FEWEST
 
 
 def draw_splits(
@@ -42,9 +41,13 @@ def _draw_test(
 ) -> np.ndarray:
     order = seeds.stream(0, "split").permutation(count)
     if labels is None or not classes:
-        return _part("", order, test_fraction, LEAST)
+        return _part("", order, test_fraction, FEWEST)
     groups = {name: order[labels[order] == label] for label, name in enumerate(classes)}
-    parts = [_part(f" of class {name!r}", g, test_fraction, 1) for name, g in groups.items()]
+    each = math.ceil(FEWEST / len(classes))  # so that there are enough in all, if there can be
+    parts = []
+    for name, group in groups.items():
+        fraction = max(test_fraction, each / max(len(group), 1))
+        parts.append(_part(f" of class {name!r}", group, fraction, 1))
     return np.concatenate(parts)
 
 
@@ -63,8 +66,8 @@ def check_splits(
 ) -> None:
     """Raise InputError unless each split has enough images, and some of each class."""
     for split, count in images.items():
-        if count < LEAST:
-            raise InputError(f"{count} images to {split} with, needs at least {LEAST}")
+        if count < FEWEST:
+            raise InputError(f"{count} images to {split} with, needs at least {FEWEST}")
     for split, array in labels.items():
         per_class = np.bincount(array, minlength=len(classes))
         if not per_class.all():

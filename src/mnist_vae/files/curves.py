@@ -15,7 +15,7 @@ def write(path: Path, epochs: Sequence[tuple[int, Mapping[str, float]]]) -> None
     """Publish the number and the means of each epoch, the columns always in the same order."""
     names = [name for name in (*COLUMNS[1:], "kl") if name in epochs[0][1]]
     rows = [{"epoch": number} | {name: means[name] for name in names} for number, means in epochs]
-    store.write_table(path, rows)
+    store.write_table(path, ["epoch", *names], rows)
 
 
 def read(path: Path, *, variational: bool = False, length: int | None = None) -> Arrays:

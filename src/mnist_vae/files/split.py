@@ -7,12 +7,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from mnist_vae import seeds
 from mnist_vae.errors import InputError
-from mnist_vae.files.images import IMAGES
+from mnist_vae.files.images import FEWEST, IMAGES, Binarise
 from mnist_vae.files.store import AGAIN
-
-FEWEST = 10
-"""Images that a split must have: maps and neighbours of fewer mean nothing."""
 
 
 class Split(NamedTuple):
@@ -26,6 +24,7 @@ class Split(NamedTuple):
     """Its name as a person says it."""
     classes: tuple[str, ...]
     """Names of the classes, at least two; none where there are no labels."""
+    binarise: Binarise = "none"
 
     @property
     def channels(self) -> int:
@@ -41,11 +40,15 @@ class Split(NamedTuple):
 def read_split(
     split: Literal["train", "test"],
     *,
+    grey: bool = False,
     folder: Path = Path("data"),
     like: Split | None = None,
     **sizes: int,
 ) -> Split:
     """Read a split of the data set.
+
+    Where chance makes images black and white, they are drawn here, the same ones each time; whoever
+    draws them afresh asks for the ``grey`` ones.
 
     ``like`` is the other split, and ``sizes`` are what N, C and H must be, where they are known. A
     single class is none: it tells images apart from no others. Raises InputError, naming the file,
@@ -70,7 +73,17 @@ def read_split(
         problem = f"{len(facts.classes)} classes and {'no ' if labels is None else ''}labels"
         raise InputError(f"{path}: found {problem}, must be both or none{AGAIN}")
     one = len(facts.classes) == 1
-    found = Split(images, None if one else labels, facts.dataset, () if one else facts.classes)
+    if facts.binarise == "stochastic" and not grey:
+        rng = seeds.stream(0, f"binarise {split}")
+        images = np.where(rng.integers(255, size=images.shape, dtype=np.uint8) < images, 255, 0)
+        images = images.astype(np.uint8)
+    found = Split(
+        images,
+        None if one else labels,
+        facts.dataset,
+        () if one else facts.classes,
+        facts.binarise,
+    )
     if like and (like.dataset, like.classes) != (found.dataset, found.classes):
         raise InputError(f"{path}: its data set or classes are not those of the other split{AGAIN}")
     if found.labels is None:

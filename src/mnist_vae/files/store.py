@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import math
+import mmap
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,14 @@ from safetensors import SafetensorError, safe_open
 from mnist_vae.errors import InputError
 
 Arrays = dict[str, np.ndarray]
+MAPPED = 64 * 2**20
+"""Bytes from which a file's arrays stay in the file until they are used."""
+TYPES = {"BOOL": "?", "C64": "<c8"} | {
+    f"{kind}{8 * size}": f"<{kind.lower()}{size}"
+    for kind, sizes in {"F": (2, 4, 8), "I": (1, 2, 4, 8), "U": (1, 2, 4, 8)}.items()
+    for size in sizes
+}
+"""NumPy's names of safetensors' types."""
 
 
 @contextlib.contextmanager
@@ -75,7 +84,10 @@ def read_arrays(path: Path, what: str, **expected: Any) -> tuple[Arrays, dict[st
     try:
         with safe_open(path, framework="numpy") as file:
             header, digest = json.loads((file.metadata() or {})["mnist_vae"])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            if path.stat().st_size < MAPPED:
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            else:
+                arrays = _map(path)
         intact = _digest(header, arrays) == digest
         contents, facts = json.loads(header)["what"], {**json.loads(header)["about"]}
     except (
@@ -100,6 +112,24 @@ def read_arrays(path: Path, what: str, **expected: Any) -> tuple[Arrays, dict[st
     return arrays, facts
 
 
+def _map(path: Path) -> Arrays:
+    """The arrays of a safetensors file that has been opened before, as they lie in it.
+
+    They can be written to, which changes no file.
+    """
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(length))
+        contents = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    entries.pop("__metadata__", None)
+    return {
+        name: np.ndarray(
+            entry["shape"], TYPES[entry["dtype"]], contents, 8 + length + entry["data_offsets"][0]
+        )
+        for name, entry in entries.items()
+    }
+
+
 AGAIN = "; delete it and run `dvc repro`"
 
 
@@ -121,10 +151,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_table(path: Path, rows: Sequence[Mapping[str, float | str]]) -> None:
-    """Publish rows, all with the same keys, as CSV with a header."""
+def write_table(
+    path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, float | str]]
+) -> None:
+    """Publish rows as CSV, below a header of all columns; what a row lacks stays empty."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_bytes(path, text.getvalue().encode())

@@ -12,10 +12,11 @@ from mnist_vae.nets.vae import VAE
 
 @torch.inference_mode()
 def encode(network: VAE, images: np.ndarray) -> Posterior:
-    """The posteriors, float32, of uint8 images [N, C, H, W]."""
+    """The posteriors, float32, of images [N, C, H, W], uint8 or float32 in [0, 1]."""
     means, logvars = [], []
     for batch in torch.from_numpy(images).split(BATCH):
-        mean, logvar = network.encode(batch.to(_device(network)).float() / 255)
+        pixels = batch.to(_device(network))
+        mean, logvar = network.encode(pixels.float() / 255 if images.dtype == np.uint8 else pixels)
         means.append(mean.cpu().numpy())
         if logvar is not None:
             logvars.append(logvar.cpu().numpy())

@@ -34,7 +34,7 @@ class KLAudit:
 
 
 def audit_gaussian(
-    *, kl_weight: float, mean_squared_error: float, rate: float, variance: float
+    *, kl_weight: float, mean_squared_error: float, rate: float | None, variance: float
 ) -> KLAudit:
     """Judge a model trained on SSE / (2·variance) + kl_weight · KL, all per image.
 
@@ -43,11 +43,12 @@ def audit_gaussian(
     decoder of variance kl_weight · variance. The decoder's error, the mean squared error per pixel
     with z drawn from the posterior, is the variance of highest likelihood (Rybkin, Daniilidis &
     Levine 2021). Calibrated over implied variance is how many times weaker the KL is than in the
-    ELBO of that decoder. ``rate`` is the KL in nats per image.
+    ELBO of that decoder. ``rate`` is the KL in nats per image; where it is not known,
+    nothing is said of a collapse.
 
     Raises ValueError for a negative or not finite number, or an error or variance of 0.
     """
-    _check(kl_weight=kl_weight, rate=rate)
+    _check(kl_weight=kl_weight, rate=rate or 0.0)
     _check(mean_squared_error=mean_squared_error, variance=variance, above=True)
     implied = kl_weight * variance
     ratio = mean_squared_error / implied if implied else None
@@ -60,15 +61,15 @@ def audit_gaussian(
     )
 
 
-def audit_bernoulli(*, kl_weight: float, rate: float) -> KLAudit:
+def audit_bernoulli(*, kl_weight: float, rate: float | None) -> KLAudit:
     """Judge a model trained on binary cross-entropy + kl_weight · KL, summed per image.
 
     A Bernoulli decoder has no variance to set: its ELBO has the KL weight 1, and 1 / kl_weight is
-    how many times weaker the KL is. ``rate`` is the KL in nats per image.
+    how many times weaker the KL is. ``rate`` is the KL in nats per image, if it is known.
 
     Raises ValueError for a negative or not finite number.
     """
-    _check(kl_weight=kl_weight, rate=rate)
+    _check(kl_weight=kl_weight, rate=rate or 0.0)
     ratio = 1 / kl_weight if kl_weight else None
     return KLAudit(
         effective_beta=kl_weight,
@@ -79,7 +80,7 @@ def audit_bernoulli(*, kl_weight: float, rate: float) -> KLAudit:
     )
 
 
-def _sentence(ratio: float | None, rate: float, reference: str) -> str:
+def _sentence(ratio: float | None, rate: float | None, reference: str) -> str:
     if ratio is None:
         weight = "KL has no weight"
     elif (times := _times(max(ratio, 1 / ratio))) == "1.0 times":
@@ -87,7 +88,7 @@ def _sentence(ratio: float | None, rate: float, reference: str) -> str:
     else:
         weight = f"KL is {times} {'weaker' if ratio > 1 else 'stronger'} than {reference}"
     # The rate bounds what the latent tells about the image from above.
-    if rate < COLLAPSED:
+    if rate is not None and rate < COLLAPSED:
         return (
             f"The posterior is all but the prior: the latent carries less than {COLLAPSED:g} nats "
             f"about an image, next to nothing; {weight}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from mnist_vae.files.images import Binarise
 from mnist_vae.files.split import Split
 from mnist_vae.settings import Settings
 
@@ -19,6 +20,8 @@ class DatasetFacts(Settings, frozen=True, kw_only=True):
     """Height and width in pixels."""
     channels: int
     """1 of grey images, 3 of colour."""
+    binarise: Binarise = "none"
+    """How grey ones became black and white."""
     classes: tuple[str, ...] = ()
     """Their names; none where there are no labels."""
     train_sha256: str
@@ -43,6 +46,7 @@ def describe(train: Split, test: Split) -> DatasetFacts:
         test_images=len(test.images),
         image_size=train.image_size,
         channels=train.channels,
+        binarise=train.binarise,
         classes=train.classes,
         train_sha256=hashlib.sha256(train.images.data).hexdigest(),
     )

@@ -44,8 +44,11 @@ def pick() -> torch.device:
 
 
 def to_device(array: np.ndarray, device: torch.device) -> torch.Tensor:
-    """An array as a tensor on a device."""
-    return torch.from_numpy(array).to(device)
+    """An array as a tensor on a device, or on the CPU still where it would fill half of a card."""
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda" and tensor.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return tensor
+    return tensor.to(device)
 
 
 def describe(device: torch.device) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mnist_vae.report.samples import best
+from mnist_vae.report.study import Counterparts
 from mnist_vae.report.tables import Metrics, number, series, show
+from mnist_vae.study.answer import finding
 
 QUESTION = "With enough dimensions, does the VAE overcome the plain autoencoder?"
-LEVEL = 0.05
-"""Squared errors that differ by less than this fraction are called level: a rule of the page, set
-from a spread over seeds that was measured for the default recipe (docs/decisions.md)."""
 
 
 class Pair(NamedTuple):
@@ -28,17 +27,19 @@ def answer(
     classifier: Metrics,
     real: Metrics,
     noun: str,
+    study: Counterparts | None = None,
 ) -> list[str]:
-    """The question answered in up to three sentences, first from the squared errors.
+    """What the page's models say to the question, in up to three sentences.
 
     Each autoencoder is set beside a VAE of as many dimensions, one with the notebook's objective
-    if there is one, and the pair of most dimensions decides. Without a pair the first sentence
-    says so. ``classifier`` and ``real`` are what was measured of the classifier and of real images,
-    ``noun`` is what a class is called.
+    if there is one, the pair of most dimensions first; without a pair the first sentence says so.
+    Which is better the study says, where it has both: one seed does not. ``classifier`` and
+    ``real`` are what was measured of the classifier and of real images, ``noun`` is what a class
+    is called.
     """
     matched = pairs(models, measured)
     sentences = (
-        _on_errors(matched, measured),
+        _on_errors(matched, measured, study),
         _on_gains(matched, measured, real, noun),
         _on_made(measured, classifier, noun),
     )
@@ -63,7 +64,9 @@ def pairs(models: Mapping[str, Any], measured: Mapping[str, Metrics]) -> list[Pa
     ]
 
 
-def _on_errors(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
+def _on_errors(
+    matched: Sequence[Pair], measured: Mapping[str, Metrics], study: Counterparts | None
+) -> str:
     errors = _numbers(measured, "distortion.squared_error")
     if not matched:
         listed = series([f"{show(error, 3)} for {name}" for name, error in errors.items()])
@@ -71,24 +74,25 @@ def _on_errors(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
         return (
             f"This run cannot say, without a VAE and an autoencoder of as many dimensions{known}."
         )
-    first, *others = matched
-    gap = _gap(first, errors)
-    verdict = ", yes" if gap <= -LEVEL else ", no" if gap >= LEVEL else " they are level"
-    at_others = "".join(f", and at {p.dims} dimensions {_both(p, errors)}" for p in others)
-    return (
-        f"At {first.dims} dimensions{verdict}: the squared error per test image is "
-        f"{_both(first, errors)}{at_others}."
+    first, *others = (
+        f"t {pair.dims} dimension{'' if pair.dims == 1 else 's'} the squared error per test image "
+        f"is {_both(pair, errors)}, {_verdict(pair, study)}"
+        for pair in matched
     )
+    return f"{'; '.join([f'A{first}', *(f'a{other}' for other in others)])}."
 
 
-def _gap(pair: Pair, errors: Mapping[str, float]) -> float:
-    """How much larger the VAE's error is, as a fraction of the autoencoder's."""
-    return errors[pair.vae] / errors[pair.autoencoder] - 1
+def _verdict(pair: Pair, study: Counterparts | None) -> str:
+    """What several seeds say of a pair, or that one says nothing."""
+    found = study.compare(pair.vae, pair.autoencoder) if study else None
+    if found is None:
+        return "of one seed each, which decides nothing"
+    return f"and over {found.difference.seeds} seeds {finding(found)}"
 
 
 def _both(pair: Pair, errors: Mapping[str, float]) -> str:
     _, vae, autoencoder = pair
-    gap = _gap(pair, errors)
+    gap = errors[vae] / errors[autoencoder] - 1
     return (
         f"{show(errors[vae], 3)} for {vae} and {show(errors[autoencoder], 3)} for {autoencoder} "
         f"({abs(gap):.1%} {'more' if gap > 0 else 'less'})"

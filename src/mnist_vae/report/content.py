@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_vae.errors import InputError
@@ -10,7 +10,8 @@ from mnist_vae.files.store import AGAIN
 from mnist_vae.measure import audit
 from mnist_vae.measure.catalog import METRICS, SAMPLED, SOURCES, Metric, explain
 from mnist_vae.measure.dataset import DatasetFacts
-from mnist_vae.report.answer import LEVEL, QUESTION, answer
+from mnist_vae.report import study
+from mnist_vae.report.answer import QUESTION, answer
 from mnist_vae.report.document import (
     Block,
     Cell,
@@ -27,6 +28,7 @@ from mnist_vae.report.document import (
 from mnist_vae.report.pictures import COMPARED, RATE_DISTORTION, Sizes, others, points, side_by_side
 from mnist_vae.report.provenance import data_lines, provenance
 from mnist_vae.report.samples import PRIORS, samples
+from mnist_vae.report.study import Counterparts, Grid
 from mnist_vae.report.tables import ABSENT, Metrics, comparison, number, row_name, show
 
 
@@ -39,6 +41,7 @@ def compose(
     data: DatasetFacts,
     settings: Mapping[str, Any],
     facts: Mapping[str, str],
+    grids: Sequence[Grid] = (),
 ) -> Page:
     """The page, from what was trained, what was measured and the figures that there are.
 
@@ -46,16 +49,19 @@ def compose(
     paths ``figures/MODEL/FIGURE.png`` and rate_distortion.png; ``classifier`` is what was measured
     of the classifier and ``real`` of real images, nothing if there is no classifier, and ``data``
     what the images are; ``settings`` are the other params to show, with ``recipe``; ``facts`` are
-    further lines of provenance, each with its name. Sections without content are left out.
+    further lines of provenance, each with its name. ``grids`` are those that the study ran on these
+    images, whose figures ``sizes`` has as study/GRID/figures/FIGURE.png. Sections without content
+    are left out.
 
     Raises InputError where there is no model, or where a model's numbers allow no audit.
     """
     if not models:
         raise InputError("params.yaml: models: found none, must name at least one")
     facts = {**data_lines(data), **facts}
+    found = study.counterparts(grids, str(settings.get("recipe")), models)
     sections = [
-        Section(QUESTION, _opening(models, measured, classifier, real, data)),
-        Section("All models compared", _comparison(models, measured, data)),
+        Section(QUESTION, _opening(models, measured, classifier, real, data, found, sizes)),
+        Section("All models compared", _comparison(models, measured, data, found)),
         Section("Rate and distortion", _plane(measured, sizes)),
         *(
             Section(title, side_by_side(models, sizes, figure))
@@ -65,7 +71,8 @@ def compose(
         Section("Is the KL too weak or too strong?", _audits(measured)),
         Section("More figures of each model", others(models, sizes)),
         Section("How each number is made", _definitions(measured, classifier, data)),
-        Section("What one seed can say", _one_seed()),
+        Section("What the study found", study.section(grids, found and found.grid, sizes)),
+        Section("What one seed can say", _one_seed(found)),
         Section("How this page was made", provenance(models, measured, settings, facts)),
     ]
     title = f"Variational autoencoders on {data.dataset}"
@@ -78,23 +85,28 @@ def _opening(
     classifier: Metrics,
     real: Metrics,
     data: DatasetFacts,
+    found: Counterparts | None,
+    sizes: Sizes,
 ) -> list[Block]:
-    caveat = (
-        f"Squared errors less than {LEVEL:.0%} apart count as level. Each model was trained once: "
-        "see what one seed can say, below."
-    )
-    sentences = answer(models, measured, classifier, real, data.noun)
-    return [*(Paragraph([sentence], lead=True) for sentence in sentences), Paragraph([caveat])]
+    answered = study.opening(found.grid, sizes) if found else []
+    sentences = answer(models, measured, classifier, real, data.noun, found)
+    caveat = "Each model on this page was trained once: see what one seed can say, below."
+    own = [Paragraph([sentence], lead=not answered) for sentence in sentences]
+    return [*answered, *own, Paragraph([caveat])]
 
 
 def _comparison(
-    models: Mapping[str, Any], measured: Mapping[str, Metrics], data: DatasetFacts
+    models: Mapping[str, Any],
+    measured: Mapping[str, Metrics],
+    data: DatasetFacts,
+    found: Counterparts | None,
 ) -> list[Block]:
+    bold = "in bold what is the best over the seeds of the study too; " if found else ""
     legend = (
-        f"↓ lower is better, ↑ higher is better, the best in bold; {ABSENT} does not apply. "
+        f"↓ lower is better, ↑ higher is better; {bold}{ABSENT} does not apply. "
         "Rows without an arrow describe and do not rank."
     )
-    table = comparison(list(models), measured)
+    table = comparison(list(models), measured, found)
     return [Paragraph([legend]), *([] if data.classes else [Paragraph([UNLABELLED])]), table]
 
 
@@ -198,19 +210,22 @@ def _cite(source: str) -> Link:
     return Link(source, SOURCES[source])
 
 
-def _one_seed() -> list[Block]:
+def _one_seed(found: Counterparts | None) -> list[Block]:
+    if found:
+        marked = (
+            "A number is in bold where its model is better than each other of the row over the "
+            f"{found.grid.seeds} seeds of the study, by paired t tests with Holm's correction for "
+            "the models of the row. Where the study lacks a metric or a model, nothing is."
+        )
+    else:
+        marked = "So no number of the table is marked as the best."
     return [
         Paragraph(
             [
                 "Each model was trained once, from one seed, and a difference smaller than what "
-                f"another seed gives means nothing. The {LEVEL:.0%} above is a rule of this page, "
-                "set from the spread of squared errors over seeds that was measured for the "
-                "default recipe on MNIST (",
-                Link("docs/decisions.md", "../docs/decisions.md"),
-                "). The spread of the other numbers is not known. The ± beside an NLL is over test "
+                f"another seed gives means nothing. {marked} The ± beside an NLL is over test "
                 "images, not over trainings. What a model has or lacks by its design does not "
-                "depend on a seed. From how many dimensions on one model overtakes another is a "
-                "question for a study over dimensions and seeds, which this page is not.",
+                "depend on a seed."
             ]
         )
     ]

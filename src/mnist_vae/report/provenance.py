@@ -45,10 +45,15 @@ def provenance(
 def data_lines(data: DatasetFacts) -> dict[str, str]:
     """What the images are, as lines with their names."""
     count, size = len(data.classes), f"{data.image_size} x {data.image_size}"
+    colours = {
+        "none": "grey" if data.channels == 1 else "in colour",
+        "threshold": "black and white, at half of white",
+        "stochastic": "black and white, each pixel white with the probability that its grey is",
+    }
     classes = f"in {count} classes" if count else "without labels"
     return {
         "Images": f"{data.dataset}: {data.train_images:,} for training and {data.test_images:,} "
-        f"for test, {size} pixels, {'grey' if data.channels == 1 else 'in colour'}, {classes}",
+        f"for test, {size} pixels, {colours[data.binarise]}, {classes}",
         "Pixels of the training images, SHA-256": data.train_sha256,
     }
 

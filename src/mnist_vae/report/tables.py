@@ -9,6 +9,7 @@ import numpy as np
 
 from mnist_vae.measure.catalog import METRICS, Metric
 from mnist_vae.report.document import Cell, Table
+from mnist_vae.report.study import Counterparts
 
 Metrics: TypeAlias = Mapping[str, Any]
 """What the evaluate stage wrote about one model; what does not apply to it is absent."""
@@ -69,49 +70,49 @@ def row_name(metric: Metric) -> str:
 _ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 
 
-def comparison(models: Sequence[str], measured: Mapping[str, Metrics]) -> Table:
+def comparison(
+    models: Sequence[str], measured: Mapping[str, Metrics], study: Counterparts | None = None
+) -> Table:
     """All metrics of all models, a column for each; rows that no model has are left out."""
     complete = {name: _with_own_calibration(measured.get(name, {})) for name in models}
     groups: dict[str, list[list[Cell]]] = {}
     for group, metrics in METRICS.items():
         for metric in metrics:
-            cells = compare(metric, complete)
+            cells = compare(metric, complete, study)
             if any(cell.text != ABSENT for cell in cells):
                 groups.setdefault(group, []).append([Cell(row_name(metric)), *cells])
     return Table("All models compared", ["", *models], groups)
 
 
-def compare(metric: Metric, measured: Mapping[str, Metrics]) -> list[Cell]:
+def compare(
+    metric: Metric, measured: Mapping[str, Metrics], study: Counterparts | None = None
+) -> list[Cell]:
     """A cell for each model, the best marked.
 
-    Numbers that read the same are equally good. None is marked where fewer than two models have
-    the number, where all read the same, or where likelihoods of gray pixels stand beside
-    densities, which have a variance.
+    It is the best where it is better than each other's by the seeds of the study too: without a
+    study none is. None is marked either where fewer than two models have the number, or where
+    likelihoods of gray pixels stand beside densities, which have a variance.
     """
-    values = [number(metrics, metric.path) for metrics in measured.values()]
-    known = [value for value in values if value is not None]
-    has_variance = {
-        number(metrics, "likelihood.variance") is not None
-        for metrics, value in zip(measured.values(), values, strict=True)
-        if value is not None
-    }
+    values = {name: number(metrics, metric.path) for name, metrics in measured.items()}
+    known = {name: value for name, value in values.items() if value is not None}
+    has_variance = {number(measured[name], "likelihood.variance") is not None for name in known}
     comparable = not metric.path.startswith("likelihood.") or len(has_variance) == 1
-    best = ""
-    if metric.better and comparable and len({show(value) for value in known}) > 1:
-        best = show(min(known) if metric.better == "lower" else max(known))
-    return [
-        _cell(metric, metrics, value, best)
-        for metrics, value in zip(measured.values(), values, strict=True)
-    ]
+    best = None
+    if study and metric.better and comparable and len(known) > 1:
+        lower = metric.better == "lower"
+        first = sorted(known, key=lambda name: known[name], reverse=not lower)
+        if study.beats(metric.path, first[0], first[1:], lower=lower):
+            best = first[0]
+    return [_cell(metric, measured[name], values[name], name == best) for name in measured]
 
 
-def _cell(metric: Metric, metrics: Metrics, value: float | None, best: str) -> Cell:
+def _cell(metric: Metric, metrics: Metrics, value: float | None, best: bool) -> Cell:
     if value is None:
         text = lookup(metrics, metric.path)
         return Cell(text if isinstance(text, str) else ABSENT)
     error = number(metrics, metric.error) if metric.error else None
     spread = f" ± {show(error, 2)}" if error is not None else ""
-    return Cell(f"{show(value)}{spread}", best=show(value) == best)
+    return Cell(f"{show(value)}{spread}", best=best)
 
 
 def _with_own_calibration(metrics: Metrics) -> Metrics:
@@ -122,8 +123,12 @@ def _with_own_calibration(metrics: Metrics) -> Metrics:
     return {**metrics, "likelihood": {"calibrated": likelihood, **likelihood}}
 
 
+CURVES = ("model", "epoch", "loss")
+"""The columns of ``long_table``."""
+
+
 def long_table(curves: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, float | str]]:
-    """The loss curves of all models as rows of model, epoch and loss, for one chart of them all."""
+    """The loss curves of all models as rows of ``CURVES``, for one chart of them all."""
     return [
         {"model": name, "epoch": int(epoch), "loss": float(loss)}
         for name, curve in curves.items()

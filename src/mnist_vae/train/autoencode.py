@@ -33,6 +33,8 @@ class Autoencode:
     settings: ModelSettings
     examples: tuple[Tensor]
     """uint8 [N, C, H, W]"""
+    binarise: bool = False
+    """Draw each pixel in each epoch: white with the probability that its grey is of white."""
     remedy = "lower the recipe's learning_rate or the model's learning_rate_scale or kl_weight"
 
     @property
@@ -45,15 +47,19 @@ class Autoencode:
         """Those of the objective that there are."""
         return objective.Terms._fields[: 3 if self.network.variational else 2]
 
-    def draw(self, generator: torch.Generator, count: int) -> tuple[Tensor]:
-        """The noise of the latents, [count, D]."""
-        return (torch.randn(count, self.network.latent_dim, generator=generator),)
+    def draw(self, generator: torch.Generator, count: int) -> tuple[Tensor, ...]:
+        """The noise of the latents, [count, D]; and of pixels, if they are drawn, as the images."""
+        noise = torch.randn(count, self.network.latent_dim, generator=generator)
+        if not self.binarise:
+            return (noise,)
+        shape = count, *self.examples[0].shape[1:]
+        return noise, torch.randint(255, shape, dtype=torch.uint8, generator=generator)
 
     def losses(self, *batch: Tensor) -> tuple[Tensor, ...]:
         """The terms of the objective."""
-        images, noise = batch
-        pixels = images / 255
-        output = self.network(pixels, noise)
+        images, *noise = batch
+        pixels = (noise[1] < images).float() if self.binarise else images / 255
+        output = self.network(pixels, noise[0])
         terms = objective.terms(
             pixels, output, self.settings.kl_weight, likelihood.KINDS[self.settings.likelihood]
         )
@@ -67,10 +73,11 @@ def train(
     images: Tensor,
     *,
     seed: int,
+    binarise: bool = False,
     device: torch.device | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Iterator[loop.Epoch]:
-    """Initialize and train a network in place; see ``loop.train``.
+    """Initialize and train a network in place; see ``loop.train``, and ``Autoencode.binarise``.
 
     ``images`` are uint8 [N, C, H, W] on the device to train on, which ``device`` names where they
     are too many for it and stay on the CPU. An epoch's means are ``loss``, ``squared_error`` and,
@@ -78,9 +85,12 @@ def train(
     if the recipe says so.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize"))
-    pixel_mean = float(images.float().mean()) / 255
+    # In parts, for torch makes numbers of eight bytes of all that it sums.
+    parts = images.reshape(-1).split(2**22)
+    total = sum(int(part.sum(dtype=torch.int64)) for part in parts)
+    pixel_mean = total / images.numel() / 255
     initialize.initialize(network, recipe.initialization, generator, pixel_mean)
-    task = Autoencode(network.to(device or images.device), settings, (images,))
+    task = Autoencode(network.to(device or images.device), settings, (images,), binarise)
     yield from loop.train(
         task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints
     )
@@ -94,6 +104,7 @@ def checkpoints_of(
     recipe: Recipe,
     images: Tensor,
     seed: int,
+    binarise: bool = False,
     device: torch.device | None = None,
     folder: Path = FOLDER,
 ) -> Checkpoints:
@@ -107,8 +118,9 @@ def checkpoints_of(
         "settings": msgspec.to_builtins(settings),
         "recipe": msgspec.to_builtins(recipe),
         "seed": seed,
+        "binarise": binarise,
         "shape": list(images.shape),
-        "images": hashlib.sha256(images.cpu().numpy().tobytes()).hexdigest(),
+        "images": hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest(),
         "code": [hashlib.sha256(file.read_bytes()).hexdigest() for file in code],
         "torch": torch.__version__,
         "device": devices.describe(device),

@@ -53,11 +53,12 @@ class Checkpoints:
             old.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove all checkpoints of this model, those of other settings and cut-off ones too."""
+        """Remove all checkpoints of this model, those of other settings and cut-off ones too.
+
+        The folder stays: another training may be about to write there.
+        """
         for path in [*self.folder.glob(f"{self.name}.*"), *self.folder.glob(f".{self.name}.*")]:
             path.unlink(missing_ok=True)
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
     def _kept(self) -> list[Path]:
         return sorted(self.folder.glob(f"{self.key}.*.safetensors"))

@@ -26,6 +26,8 @@ class ClassifierSettings(Settings, frozen=True, kw_only=True):
 
     epochs: Annotated[int, Meta(ge=1, le=1000)]
     """Passes over the training images."""
+    least_images: Annotated[int, Meta(ge=1, le=10**9)] | None = None
+    """Images that a training sees at least: where there are few, it has more epochs."""
     batch_size: Annotated[int, Meta(ge=1, le=10_000_000)]
     """Images a step; the last batch of an epoch holds what is left."""
     learning_rate: Annotated[float, Meta(gt=0, le=1)]
@@ -36,6 +38,7 @@ class ClassifierSettings(Settings, frozen=True, kw_only=True):
         """The recipe that these are settings of."""
         return Recipe(
             epochs=self.epochs,
+            least_images=self.least_images,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             schedule="triangular",
@@ -94,7 +97,8 @@ def train(
     with torch.no_grad():
         for layer in layers_of(network):
             he(layer, generator, gain=1 if layer is network.head else 2)
+    recipe = settings.recipe.for_images(len(images))
     task = Classify(network.to(images.device), (images, labels))
     yield from loop.train(
-        task, settings.recipe, peak=settings.learning_rate, seed=seeds.number(seed, "classifier")
+        task, recipe, peak=settings.learning_rate, seed=seeds.number(seed, "classifier")
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from mnist_vae.nets.initialize import Initialization
@@ -16,6 +18,8 @@ class Recipe(Settings, frozen=True, kw_only=True):
 
     epochs: Annotated[int, Meta(ge=1, le=100_000)]
     """Passes over the training images."""
+    least_images: Annotated[int, Meta(ge=1, le=10**9)] | None = None
+    """Images that a training sees at least: where there are few, it has more epochs."""
     batch_size: Annotated[int, Meta(ge=1, le=10_000_000)]
     """Images a step; the last step of an epoch takes what is left."""
     last_batch_size: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
@@ -38,6 +42,11 @@ class Recipe(Settings, frozen=True, kw_only=True):
     """Of activations but latents; bfloat16 only where the hardware has it, parameters float32."""
     recentre: bool = False
     """Whether a VAE's latents are shifted and scaled in the end for the least KL; see recentre."""
+
+    def for_images(self, count: int) -> Recipe:
+        """The recipe of a training on so many images."""
+        least = math.ceil((self.least_images or 0) / count)
+        return msgspec.structs.replace(self, epochs=max(self.epochs, least), least_images=None)
 
     def peak(self, model: ModelSettings) -> float:
         """The constant learning rate of a model, or the peak of its schedule."""

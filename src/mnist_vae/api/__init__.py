@@ -1,0 +1,1 @@
+"""What others use: trained models with NumPy in and out, files in and out, ONNX."""

@@ -1,0 +1,1 @@
+"""Many trainings: what one seed cannot say, said with its spread."""
