@@ -335,7 +335,7 @@ SAMPLED: tuple[Metric, ...] = (
         "precision",
         "Precision",
         "Samples that lie among test images in the classifier's features; falls with samples that "
-        "look like nothing real. Of 2,500 each.",
+        "look like nothing real. Of 2,500 each, or all there are.",
         unit="%",
         sources=("Kynkäänniemi et al. 2019",),
     ),
@@ -349,8 +349,8 @@ SAMPLED: tuple[Metric, ...] = (
     Metric(
         "too_near",
         "Nearer than test images",
-        "Of 500, those nearer to a training image, by squared error, than 1% of test images are. "
-        "Copies would be, and so are smooth drawings of plain shapes.",
+        "Of 500 or all there are, those nearer to a training image, by squared error, than 1% of "
+        "test images are. Copies would be, and so are smooth drawings of plain shapes.",
         unit="%",
     ),
     Metric(

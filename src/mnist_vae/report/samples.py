@@ -19,21 +19,32 @@ PRIORS = {
 
 def samples(measured: Mapping[str, Metrics], real: Metrics) -> list[Block]:
     """A table of all models: a row for each prior, for reconstructions and for real images."""
-    rows = {"": [_row("real images", real)]} if real else {}
     kinds = {**PRIORS, "reconstructions": "reconstructions"}
-    for model, metrics in measured.items():
-        found = {name: lookup(metrics, f"samples.{key}") for key, name in kinds.items()}
-        rows[model] = [_row(name, numbers) for name, numbers in found.items() if numbers]
-    groups = {name: group for name, group in rows.items() if group}
-    if not groups.keys() - {""}:
+    found = {"": {"real images": real}} | {
+        model: {name: lookup(metrics, f"samples.{key}") for key, name in kinds.items()}
+        for model, metrics in measured.items()
+    }
+    rows = {
+        model: {name: numbers for name, numbers in group.items() if numbers}
+        for model, group in found.items()
+    }
+    every = [numbers for group in rows.values() for numbers in group.values()]
+    shown = [m for m in SAMPLED if any(number(numbers, m.path) is not None for numbers in every)]
+    if not shown:
         return []
     introduction = (
         "Latents to decode come from N(0, I), which a VAE is trained towards, or from what was "
-        "fitted to the latents of training images: a Gaussian, a mixture of Gaussians, or a "
-        "mixture for each class, which makes labelled pictures. The nearer a row is to that of "
-        "real images, the better."
+        "fitted to the latents of training images: a Gaussian, a mixture of Gaussians, or, where "
+        "there are labels, a mixture for each class, which makes labelled pictures."
     )
-    head = ["", *map(row_name, SAMPLED)]
+    groups = {
+        model: [
+            [Cell(name), *(_cell(m, numbers) for m in shown)] for name, numbers in group.items()
+        ]
+        for model, group in rows.items()
+        if group
+    }
+    head = ["", *map(row_name, shown)]
     return [Paragraph([introduction]), Table("Samples of each prior", head, groups)]
 
 
@@ -41,10 +52,6 @@ def best(metrics: Metrics) -> float | None:
     """The least Fréchet distance of a model's samples, over its priors."""
     distances = [number(metrics, f"samples.{prior}.frechet") for prior in PRIORS]
     return min((distance for distance in distances if distance is not None), default=None)
-
-
-def _row(name: str, numbers: Metrics) -> list[Cell]:
-    return [Cell(name), *(_cell(metric, numbers) for metric in SAMPLED)]
 
 
 def _cell(metric: Metric, numbers: Metrics) -> Cell:
