@@ -71,7 +71,8 @@ def test_all_sizes_and_channels(size: int, channels: int) -> None:
     assert plain.logits.shape == images.shape
     by_plain = gradients(plain, network)
     odd = any(inner % 2 for inner in pyramid.sizes(size)[:-1])
-    for dtype, device in FORMS:
+    # Of large images one form each, in turn.
+    for dtype, device in FORMS if size <= 64 else FORMS[size // 4 % 4 :][:1]:
         other = copy.deepcopy(network)
         fast.put_in(other, image_size=size, dtype=dtype, device=device)
         assert odd == any(isinstance(layer, CONVOLUTIONS) for layer in other.modules())
