@@ -22,7 +22,7 @@ reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it
 	@echo && sed -n '/^|  |/,/^$$/p' reports/README.md
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
-	@echo "metrics: reports/metrics/MODEL.json, all of them with: dvc metrics show"
+	@echo "metrics: reports/metrics/MODEL*.json, all of them with: dvc metrics show"
 
 study: $(READY) ## train every model at many dimensions from many seeds, and compare; 15 minutes
 	@dvc repro studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta

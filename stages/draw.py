@@ -14,6 +14,7 @@ from mnist_vae.figures import model, style
 from mnist_vae.files import curves, store
 from mnist_vae.files.latents import LATENTS
 from mnist_vae.files.maps import MAPS
+from mnist_vae.files.samples import SAMPLES
 from mnist_vae.files.views import VIEWS
 from mnist_vae.settings import read_params
 
@@ -32,6 +33,12 @@ def main() -> None:
         sizes={"N": len(latents["mean"])},
         model=name,
     )
+    samples, _ = SAMPLES.read(
+        Path(f"data/samples/{name}.safetensors"),
+        needs=["class_digits_read"] if encoded.classes else [],
+        model=name,
+        weights=encoded.weights,
+    )
 
     facts = {
         "model": name,
@@ -44,7 +51,7 @@ def main() -> None:
         "method": laid.method,
         "perplexity": laid.perplexity,
     }
-    drawn = model.of_model(settings, facts, curve, latents, views, maps)
+    drawn = model.of_model(settings, facts, curve, latents, views, maps, samples)
     colour = views["originals"].shape[1] == 3
     files = {stem: style.png(figure, settings.dpi, full=colour) for stem, figure in drawn}
     # All are drawn before the first is written: there are all figures or none.

@@ -22,11 +22,15 @@ def main() -> None:
     vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
     train = read_split("train", C=vae.channels, H=vae.image_size)
     test = read_split("test", like=train)
+    digest = weights.digest(vae)
     fast.place(vae, devices.pick(), image_size=vae.image_size)
 
     classes = len(test.classes)
     latents, views = explore(vae, test.images, test.labels, classes, settings, model.seed)
-    latents["train_mean"] = encode(vae, train.images).mean
+    mean, logvar = encode(vae, train.images)
+    latents["train_mean"] = mean
+    if logvar is not None:
+        latents["train_logvar"] = logvar
     if train.labels is not None:
         latents["train_labels"] = train.labels
     LATENTS.write(
@@ -34,6 +38,7 @@ def main() -> None:
         latents,
         LatentsFacts(
             model=name,
+            weights=digest,
             seed=model.seed,
             epochs=model.epochs,
             dataset=test.dataset,

@@ -12,7 +12,7 @@ from mnist_vae.files.latents import LATENTS
 from mnist_vae.files.maps import MAPS
 from mnist_vae.files.split import read_split
 from mnist_vae.measure.evaluate import EvaluateSettings, Trained, measure
-from mnist_vae.nets import classifier_weights, devices, fast, weights
+from mnist_vae.nets import devices, fast, weights
 from mnist_vae.settings import read_params
 
 
@@ -20,7 +20,6 @@ def main() -> None:
     name = process.argument("MODEL")
     (settings,) = read_params(("evaluate", EvaluateSettings))
     vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
-    classifier, _ = classifier_weights.load(Path("data/classifier.safetensors"))
     latents, _ = LATENTS.read(
         Path(f"data/latents/{name}.safetensors"),
         needs=["logvar"] if vae.variational else [],
@@ -36,12 +35,9 @@ def main() -> None:
     )
     device = devices.pick()
     fast.place(vae, device, image_size=vae.image_size)
-    if classifier is not None:
-        fast.place(classifier, device, image_size=classifier.image_size)
 
     measured = measure(
         Trained(vae, model.settings, curve),
-        classifier,
         test.images,
         latents,
         maps,

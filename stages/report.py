@@ -5,6 +5,7 @@ from __future__ import annotations
 from start import run
 
 from pathlib import Path
+from typing import Any
 
 from mnist_vae.figures import comparison, style
 from mnist_vae.files import curves, store
@@ -16,8 +17,9 @@ PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne"
 
 
 def main() -> None:
-    models, recipe, chosen, recipes, seed, evaluate, studies, dpi = read_params(
+    models, made, recipe, chosen, recipes, seed, evaluate, studies, dpi = read_params(
         ("models", dict[str, object]),
+        ("made", dict[str, object]),
         ("recipe", str),
         ("recipes.${recipe}", dict[str, object]),
         ("recipes", dict[str, object]),
@@ -26,9 +28,10 @@ def main() -> None:
         ("study", dict[str, object]),
         ("figures.dpi", style.Dpi),
     )
-    measured = {name: store.read_json(Path(f"reports/metrics/{name}.json")) for name in models}
+    measured = {name: read_metrics(name, name in made) for name in models}
     losses = {name: curves.read(Path(f"reports/curves/{name}.csv")) for name in models}
     classifier = store.read_json(Path("reports/classifier.json"))
+    real = store.read_json(Path("reports/real.json"))
     data = check(classifier.get("data"), DatasetFacts, "reports/classifier.json: data")
     now = {"recipes": recipes, "study": studies}
     grids = [
@@ -49,12 +52,19 @@ def main() -> None:
     facts = {
         "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
     }
-    page = content.compose(models, measured, sizes, classifier, data, settings, facts, grids)
+    page = content.compose(models, measured, sizes, classifier, real, data, settings, facts, grids)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)
     store.write_bytes(Path("reports/README.md"), markdown.render(page).encode())
     store.write_bytes(Path("reports/index.html"), html.render(page).encode())
     store.write_table(Path("reports/curves.csv"), tables.CURVES, tables.long_table(losses))
+
+
+def read_metrics(name: str, made: bool) -> dict[str, Any]:
+    """All that was measured of a model, by whichever stage."""
+    kinds = ("", ".samples", *([".made"] if made else []))
+    files = [Path(f"reports/metrics/{name}{kind}.json") for kind in kinds]
+    return {key: value for file in files for key, value in store.read_json(file).items()}
 
 
 if __name__ == "__main__":

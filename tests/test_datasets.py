@@ -22,7 +22,7 @@ SETS: dict[str, dict[str, Any]] = {
     "colour": {"size": 36, "counts": (60, 15), "colour": True, "labelled": False},
     "grey": {"size": 8, "counts": (150, 24), "colour": False, "labelled": True},
 }
-OF_CLASSES = {"class_digits", "interpolation", "latent_map_classes"}
+OF_CLASSES = {"class_digits", "interpolation", "latent_map_classes", "labelled_rows"}
 
 
 def run_stages(host: Host, project: Path, *names: str) -> None:
@@ -51,7 +51,13 @@ def test_what_is_measured(name: str, shapes: Path) -> None:
     labelled = SETS[name]["labelled"]
     for model in MODELS:
         metrics = store.read_json(shapes / f"reports/metrics/{model}.json")
-        assert ("latent" in metrics) == ("samples" in metrics) == labelled
+        assert ("latent" in metrics) == labelled
+        samples = store.read_json(shapes / f"reports/metrics/{model}.samples.json")["samples"]
+        assert ("standard" in samples) == (model != "ae2")
+        assert ("classes" in samples) == ("frechet" in samples["mixture"]) == labelled
+        assert {"too_near", "too_near_rebuilt"} <= samples["mixture"].keys()
+        made = store.read_json(shapes / f"reports/metrics/{model}.made.json")["made"]
+        assert ("test_accuracy" in made) == labelled
         assert {"distortion", "map", "pca"} <= metrics.keys()
         assert ("likelihood" in metrics) == (model != "ae2")
     classifier = store.read_json(shapes / "reports/classifier.json")
@@ -67,7 +73,8 @@ def test_what_is_drawn(name: str, shapes: Path) -> None:
     for model in MODELS:
         drawn = {path.stem for path in shapes.glob(f"reports/figures/{model}/*.png")}
         assert drawn & OF_CLASSES == (OF_CLASSES if SETS[name]["labelled"] else set())
-        assert {"loss", "reconstructions", "latent_map", "latent_pca", "traversals"} <= drawn
+        assert {"loss", "reconstructions", "samples", "nearest", "latent_map"} <= drawn
+        assert {"latent_pca", "traversals"} <= drawn
         with Image.open(shapes / f"reports/figures/{model}/reconstructions.png") as picture:
             pixels = np.asarray(picture.convert("RGB")).astype(int)
         assert (np.ptp(pixels, axis=2).max() > 50) == SETS[name]["colour"]
@@ -84,7 +91,7 @@ def test_what_the_page_says(name: str, shapes: Path) -> None:
     assert ("These images have no labels." in text) != labelled
     assert ("ln 3 = 1.10" in text) == labelled
     assert ("linear probe" in text) == ("The classifier" in text) == labelled
-    assert ("Fréchet distance of samples" in text) == labelled
+    assert ("Fréchet distance, Gaussian" in text) == labelled
     images = "24 for test, 8 x 8 pixels, grey, in 3 classes"
     if not labelled:
         images = "15 for test, 36 x 36 pixels, in colour, without labels"
@@ -96,7 +103,8 @@ def test_what_the_page_says(name: str, shapes: Path) -> None:
 def test_it_stays_the_same_when_it_runs_again(host: Host, shapes: Path) -> None:
     files = [*shapes.glob("reports/**/*.*"), *shapes.glob("data/*/*.safetensors")]
     before = {path: path.read_bytes() for path in files}
-    run_stages(host, shapes, "classify", "encode", "embed", "evaluate", "draw", "report")
+    after_training = [name for name in STAGES if name not in ("download", "train")]
+    run_stages(host, shapes, *after_training)
     assert {path: path.read_bytes() for path in files} == before
 
 

@@ -120,6 +120,9 @@ def test_stages_do_not_import_each_other(script: Path) -> None:
         ("embed", {"torch", "matplotlib", "torchvision", "openTSNE"}),
         ("train", {"torchvision", "matplotlib", "sklearn", "pandas", "openTSNE"}),
         ("encode", {"torchvision", "matplotlib", "sklearn", "pandas", "openTSNE"}),
+        ("priors", {"torch", "torchvision", "matplotlib", "sklearn", "pandas"}),
+        ("sample", {"torchvision", "matplotlib", "sklearn", "pandas", "openTSNE"}),
+        ("made", {"torchvision", "matplotlib", "sklearn", "pandas", "openTSNE"}),
         ("download", {"torch", "torchvision", "matplotlib"}),
     ],
 )

@@ -24,7 +24,7 @@ from mnist_vae.files.maps import MAPS
 
 EPOCHS = 10  # some seconds, so that kills meet trainings too
 CURVE = "reports/curves/vae2.csv"
-EVERY = ("train", "encode", "embed", "evaluate", "draw")
+EVERY = ("train", "encode", "embed", "priors", "evaluate", "sample", "made", "draw")
 
 
 def of(*stages: str, models: tuple[str, ...] = (MODEL, OTHER)) -> set[str]:
@@ -115,7 +115,9 @@ CHANGES = {
         set_param("recipes", "notebook", "epochs", to=3),
         {"report"},  # which says whether a study by it is old
     ),
-    "the seed": (set_param("seed", to=1), {"classify", *of("train"), "report"}),
+    "the seed": (set_param("seed", to=1), {"classify", "real", *of("train"), "report"}),
+    "the priors": (set_param("priors", "components", to=3), of("priors")),
+    "pictures made": (set_param("made", "vae2", to=60), {"made@vae2", "report"}),
     "the sources": (set_param("data", "sources", to=["torchvision"]), {"download"}),
     "the interpolation": (set_param("encode", "steps", to=5), of("encode")),
     "objective.py": (
@@ -125,18 +127,18 @@ CHANGES = {
     "views.py": (touch_code("src/mnist_vae/latents/views.py"), of("encode")),
     "vae.py": (
         touch_code("src/mnist_vae/nets/vae.py"),
-        {"classify", *of("train", "encode", "evaluate"), "report"},
+        {"classify", "real", *of("train", "encode", "evaluate", "sample", "made"), "report"},
     ),
     "style.py": (touch_code("src/mnist_vae/figures/style.py"), {*of("draw"), "report"}),
     "optimizer.py": (
         touch_code("src/mnist_vae/train/optimizer.py"),
-        {"classify", *of("train"), "report"},
+        {"classify", *of("train", "made"), "report"},
     ),
     "audit.py": (touch_code("src/mnist_vae/measure/audit.py"), {*of("evaluate"), "report"}),
-    "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify"}),
+    "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify", *of("made")}),
     "store.py": (
         touch_code("src/mnist_vae/files/store.py"),
-        {"download", "classify", *of(*EVERY), "report"},
+        {"download", "classify", "real", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
     "what no stage reads": (touch_code(".gitignore"), set()),
@@ -164,7 +166,10 @@ def test_a_change_makes_exactly_these_stages_stale(tracked: Path, name: str) -> 
 MAKERS = {
     CURVE: "train@vae2",
     "reports/classifier.json": "classify",
+    "reports/real.json": "real",
     "reports/metrics/vae2.json": "evaluate@vae2",
+    "reports/metrics/vae2.samples.json": "sample@vae2",
+    "reports/metrics/vae2.made.json": "made@vae2",
     "reports/figures/vae2/loss.png": "draw@vae2",
     "requirements.txt": "report",  # which nothing makes, and this stage reads
 }

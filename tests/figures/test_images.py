@@ -13,6 +13,7 @@ from mnist_vae.figures.images import (
     draw_interpolation,
     draw_manifold,
     draw_reconstructions,
+    draw_rows,
 )
 
 
@@ -39,6 +40,24 @@ def test_classes_stand_ten_a_row_below_their_names(ax: Any, count: int, rows: in
     assert height == (28 if rows == 1 else rows * (28 + 2 + 9) - 11)
     shown = texts(ax.get_xticklabels() if rows == 1 else ax.texts)
     assert shown == names
+
+
+@pytest.mark.parametrize("count", [10, 13])
+def test_what_classes_are_read_as_stands_below_those_that_are_misread(ax: Any, count: int) -> None:
+    names, read = [f"class {label}" for label in range(count)], np.arange(count)
+    read[[2, 7]] = 5, 0
+    draw_classes_decoded(ax, make_digits(count), names, "gray", read)
+    below = {text.get_text(): text.get_position() for text in ax.texts if "read" in str(text)}
+    assert list(below) == ["read class 5", "read class 0"]
+    assert below["read class 5"] == (2 * 30 + 13.5, 13.5 + 0.55 * 28)
+
+
+def test_rows_of_classes_bear_their_names(ax: Any) -> None:
+    images = make_digits(3, 5)
+    draw_rows(ax, images, ["cat", "dog", "an owl with a long name"], "gray")
+    assert texts(ax.get_yticklabels()) == ["cat", "dog", "an owl…name"]
+    sheet = np.asarray(ax.images[0].get_array())[..., 0]
+    np.testing.assert_allclose(sheet[30:58, 60:88], images[1, 2, 0], atol=1)
 
 
 def test_large_images_stand_five_pairs_a_row(ax: Any) -> None:

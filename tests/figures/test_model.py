@@ -15,8 +15,10 @@ from support.drawings import make_digits, make_model, make_settings, png_size, t
 from mnist_vae.figures.model import of_model
 from mnist_vae.figures.style import png
 
+SAMPLED = "samples labelled_rows nearest"
 ALWAYS = "loss reconstructions class_digits interpolation latent_map latent_map_classes latent_pca"
-VAE = f"{ALWAYS} prior_samples rate posterior"
+ALWAYS = f"{ALWAYS} {SAMPLED}"
+VAE = f"{ALWAYS} rate posterior"
 
 
 @pytest.mark.parametrize(
@@ -28,9 +30,25 @@ def test_a_model_has_the_figures_of_what_it_has(latent_dim: int, kind: str, name
     assert drawn.keys() == set(names.split())
     for name, figure in drawn.items():
         width, height = png_size(png(figure, 50))
-        assert width == 8 * 50, name
+        assert width == (5 if name in SAMPLED.split() else 8) * 50, name
         assert 50 < height < 9 * 50, name
         assert "vae · 3 epochs" in figure.get_suptitle()
+
+
+def test_samples_of_each_prior_stand_beside_real_images() -> None:
+    names = ["real test images", "a Gaussian", "a mixture of Gaussians", "a mixture of each class"]
+    for kind in ("vae", "ae"):
+        figure: Any = dict(of_model(make_settings(), **make_model(kind=kind)))["samples"]
+        titles = [ax.get_title() for ax in figure.axes]
+        expected = [names[0], "N(0, I)", *names[1:], ""] if kind == "vae" else names
+        assert titles == expected
+
+
+def test_a_class_that_is_read_as_another_says_so() -> None:
+    model = make_model()
+    model["samples"]["class_digits_read"][4] = 9
+    figure: Any = dict(of_model(make_settings(), **model))["class_digits"]
+    assert texts(figure.axes[0].texts) == ["read 9"]
 
 
 def test_traversals_are_drawn_where_there_are_some() -> None:
@@ -109,7 +127,9 @@ def test_latents_that_are_all_the_same_can_be_drawn() -> None:
         ("images", "reconstructions", [99, 1, 28, 28]),
         ("images", "class_digits", [9, 1, 28, 28]),
         ("images", "interpolation", [11, 10, 1, 28, 28]),
-        ("images", "prior_samples", [100, 28, 28]),
+        ("samples", "mixture", [100, 28, 28]),
+        ("samples", "rows", [9, 10, 1, 28, 28]),
+        ("samples", "class_digits_read", [9]),
         ("images", "manifold", [20, 19, 1, 28, 28]),
         ("images", "manifold_x", [19]),
         ("maps", "map", [200, 3]),

@@ -16,14 +16,20 @@ from mnist_vae.files.images import IMAGES, ImagesFacts
 from mnist_vae.files.kind import Kind
 from mnist_vae.files.latents import LATENTS, LatentsFacts
 from mnist_vae.files.maps import MAPS, MapsFacts
+from mnist_vae.files.priors import PRIORS, PriorsFacts
+from mnist_vae.files.real import REAL, RealFacts
+from mnist_vae.files.samples import SAMPLES, SamplesFacts
 from mnist_vae.files.store import Arrays
 from mnist_vae.files.views import VIEWS, ViewsFacts
 from mnist_vae.settings import Settings
 
 DECLARED: list[tuple[Kind[Any], Settings]] = [
     (IMAGES, ImagesFacts(split="train", dataset="MNIST")),
-    (LATENTS, LatentsFacts(model="vae", seed=0, epochs=3, dataset="MNIST")),
+    (LATENTS, LatentsFacts(model="vae", weights="ab", seed=0, epochs=3, dataset="MNIST")),
     (VIEWS, ViewsFacts(model="vae", epochs=3, corners=(2, 4, 5, 6), start=200)),
+    (PRIORS, PriorsFacts(model="vae", weights="ab", seed=0, components=10)),
+    (REAL, RealFacts(dataset="MNIST")),
+    (SAMPLES, SamplesFacts(model="vae", weights="ab")),
     (MAPS, MapsFacts(model="vae", method="t-SNE", perplexity=30.0)),
 ]
 each_kind = pytest.mark.parametrize(("kind", "facts"), DECLARED, ids=[k.what for k, _ in DECLARED])
@@ -181,7 +187,7 @@ def test_readers_may_ask_for_more(tmp_path: Path) -> None:
         (IMAGES, {"split": "validation"}, "facts.split: found 'validation', must be one of train"),
         (
             LATENTS,
-            {"model": "vae", "seed": 0, "epochs": 1.5},
+            {"model": "vae", "weights": "ab", "seed": 0, "epochs": 1.5},
             "facts.epochs: found 1.5, must be a whole",
         ),
         (

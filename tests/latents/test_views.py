@@ -84,18 +84,17 @@ def test_traversals_span_where_the_images_are() -> None:
 
 BOTH = {"reconstructions", "class_digits", "interpolation", "originals"}
 BOTH |= {"traversals", "traversal_dims", "traversal_values"}
-OF_VAE = BOTH | {"prior_samples"}
 PLANE = {"manifold", "manifold_x", "manifold_y"}
 
 
 @pytest.mark.parametrize(
     ("dim", "variational", "names"),
     [
-        (4, True, OF_VAE),
+        (4, True, BOTH),
         (4, False, BOTH),
-        (2, True, OF_VAE | PLANE),
+        (2, True, BOTH | PLANE),
         (2, False, BOTH | PLANE),
-        (1, True, OF_VAE),
+        (1, True, BOTH),
     ],
 )
 def test_what_a_model_is_asked_for_fits_its_files(
@@ -108,8 +107,9 @@ def test_what_a_model_is_asked_for_fits_its_files(
     assert drawn.keys() == names
 
     path = tmp_path / "file"
-    latents |= {"train_mean": latents["mean"][:9], "train_labels": LABELS[:9]}
-    LATENTS.write(path, latents, LatentsFacts(model="m", seed=0, epochs=1, dataset="d"))
+    latents |= {f"train_{name}": latents[name][:9] for name in posterior | {"labels"}}
+    facts = LatentsFacts(model="m", weights="ab", seed=0, epochs=1, dataset="d")
+    LATENTS.write(path, latents, facts)
     LATENTS.read(path, needs=posterior, sizes={"N": 256, "D": dim, "M": 9})
     VIEWS.write(path, drawn, ViewsFacts(model="m", epochs=1, corners=(2, 4, 5, 6), start=30))
     VIEWS.read(path, needs=names, sizes={"S": 5, "T": 5, "R": dim, "M": 4})
@@ -165,8 +165,7 @@ def test_without_labels_nothing_is_of_a_class(images: np.ndarray, variational: b
     network = make_network(variational=variational)
     latents, drawn = explore(network, images, None, 0, SETTINGS, seed=0)
     assert latents.keys() == ({"mean", "logvar"} if variational else {"mean"})
-    names = OF_VAE if variational else BOTH
-    assert drawn.keys() == names - {"class_digits", "interpolation"}
+    assert drawn.keys() == BOTH - {"class_digits", "interpolation"}
     start = latents["mean"].mean(0)
     moved = np.tile(start, (4, 5, 1))
     for row, dim in enumerate(drawn["traversal_dims"]):
@@ -210,7 +209,7 @@ def test_a_seed_decides_what_is_drawn_and_nothing_else(
         return [{n for n in one if not np.array_equal(one[n], two[n])} for one, two in pairs]
 
     assert changed(again) == [set(), set()]
-    drawn = {"class_digits", "interpolation", "prior_samples"}
+    drawn = {"class_digits", "interpolation"}
     assert changed(other) == [{"class_latents"}, drawn]
 
 

@@ -70,8 +70,20 @@ def test_importance_nll_and_its_standard_error_by_hand() -> None:
     nll = importance_nll(weights)
     assert nll.mean == pytest.approx(10_000 - math.log(2 * 4) / 2)
     assert nll.standard_error == pytest.approx(math.log(2) / 2)
+    # (1 + 3)² / (1² + 3²), the same for both images.
+    assert nll.effective == pytest.approx(1.6)
     no_weight = np.array([[0, -math.inf], [0, -math.inf]])
     assert importance_nll(no_weight).mean == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize(("count", "stands"), [(1, False), (4, False), (6, True), (9, True)])
+def test_an_nll_stands_on_enough_draws_in_half_of_the_images(count: int, stands: bool) -> None:
+    equal = np.zeros((5, 9))
+    equal[:3, count:] = -math.inf  # in three of five images only some draws count
+    found = importance_nll(equal)
+    assert found.effective == pytest.approx(count)
+    assert found.stands == stands
+    assert importance_nll(equal - 1e6).effective == pytest.approx(count)
 
 
 def test_bits_per_dimension() -> None:

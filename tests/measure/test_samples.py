@@ -7,7 +7,12 @@ import pytest
 import scipy.linalg
 from numpy.random import Generator
 
-from mnist_vae.measure.samples import class_entropy, frechet_distance, frechet_floor
+from mnist_vae.measure.samples import (
+    class_entropy,
+    confident_share,
+    frechet_distance,
+    frechet_floor,
+)
 
 
 def with_moments(mean: np.ndarray, covariance: np.ndarray, n: int, rng: Generator) -> np.ndarray:
@@ -57,14 +62,25 @@ def test_frechet_distance_keeps_its_digits_beside_a_large_mean(rng: Generator) -
     assert frechet_distance(far, far + 1) == pytest.approx(8)
 
 
-def test_frechet_floor_compares_even_with_odd_rows(rng: Generator) -> None:
-    even, odd = rng.normal(size=(2, 30, 4))
-    woven = np.stack([even, odd], 1).reshape(60, 4)
-    assert frechet_floor(woven) == frechet_distance(even, odd)
-    # A drift along the rows, as in MNIST's test set, is not taken for a difference.
-    drift = rng.normal(size=(2000, 4)) + np.linspace(0, 10, 2000)[:, None]
-    assert frechet_floor(drift) < 0.5
-    assert frechet_distance(drift[:1000], drift[1000:]) > 50
+def test_the_frechet_floor_is_of_as_many_other_real_images(rng: Generator) -> None:
+    features, others = rng.normal(size=(50, 4)), rng.normal(size=(400, 4))
+    floor = frechet_floor(features, others, np.random.default_rng(3), draws=3)
+    again = np.random.default_rng(3)
+    each = [
+        frechet_distance(features, others[again.choice(400, 50, replace=False)]) for _ in range(3)
+    ]
+    assert floor.mean == pytest.approx(np.mean(each))
+    assert floor.standard_deviation == pytest.approx(np.std(each, ddof=1))
+    # All of as many others are drawn each time, once each: no spread.
+    whole = frechet_floor(features, others[:50], rng)
+    assert whole.mean == pytest.approx(frechet_distance(features, others[:50]))
+    assert whole.standard_deviation == pytest.approx(0, abs=1e-9)
+
+
+def test_the_confident_share_is_above_the_threshold() -> None:
+    assert confident_share(np.array([0.9, 0.91, 1.0, 0.2])) == 50
+    assert confident_share(np.array([0.4, 0.6, 0.5, 0.7]), 0.5) == 50
+    assert confident_share(np.zeros(3)) == 0
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,10 @@ def test_it_is_three_convolutions_and_a_linear_layer(network: Classifier) -> Non
 def test_it_takes_any_images_and_classes(size: int, channels: int, classes: int) -> None:
     network = Classifier(classes, image_size=size, channels=channels)
     images = np.random.default_rng(0).integers(0, 256, (3, channels, size, size), np.uint8)
-    features, labels = classify(network, images)
+    features, labels, confidence = classify(network, images)
     assert features.shape == (3, 128)
     assert labels.max() < classes
+    assert (confidence >= 1 / classes).all()
     assert network(torch.from_numpy(images) / 255).shape == (3, classes)
 
 
@@ -58,7 +59,7 @@ def test_classifying_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, network: Classifier, batch: int
 ) -> None:
     monkeypatch.setattr(classifier, "BATCH", batch)
-    features, digits = classify(network, IMAGES)
+    features, digits, confidence = classify(network, IMAGES)
     assert features.shape == (50, 128)
     assert features.dtype == np.float32
     assert features.std() > 0.1
@@ -66,6 +67,8 @@ def test_classifying_does_not_depend_on_the_batch(
     np.testing.assert_allclose(features, whole, rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(digits, network.head(whole).argmax(1))
     assert digits.dtype == np.int64
+    probabilities = network.head(whole).softmax(1).detach()
+    np.testing.assert_allclose(confidence, probabilities.max(1).values, rtol=1e-4)
     assert len(set(digits.tolist())) > 1
 
 
@@ -76,8 +79,8 @@ def test_bytes_and_pixels_are_the_same_to_it(network: Classifier) -> None:
 
 
 def test_no_images_have_no_digits(network: Classifier) -> None:
-    features, digits = classify(network, IMAGES[:0])
-    assert (features.shape, digits.shape) == ((0, 128), (0,))
+    features, digits, confidence = classify(network, IMAGES[:0])
+    assert (features.shape, digits.shape, confidence.shape) == ((0, 128), (0,), (0,))
 
 
 def test_features_in_bfloat16_are_given_in_float32(network: Classifier) -> None:

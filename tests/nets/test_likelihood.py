@@ -138,3 +138,31 @@ def test_log_probabilities_are_float64_whatever_comes_in(kind: Name) -> None:
         torch.testing.assert_close(score, exact, rtol=1e-5, atol=0)
         assert KINDS[kind].log_probability(images[:0], logits[:0], variance).shape == (0,)
     assert KINDS[kind].cost(*decoded(0)).shape == (0,)
+
+
+# --- Slopes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "variance"), [("fixed", 0.03), ("gaussian", 2.0), ("bernoulli", None)]
+)
+def test_slopes_are_derivatives_and_fishers_information(kind: Name, variance: float | None) -> None:
+    images, logits, _ = decoded()
+    logits.requires_grad_()
+    score, information = KINDS[kind].slopes(images, logits, variance)
+    likely = KINDS[kind].log_probability(images, logits, variance).sum()
+    (expected,) = torch.autograd.grad(likely, logits)
+    torch.testing.assert_close(score, expected)
+    # The mean of the squared slope over what the decoder says, drawn.
+    pixels, generator = logits.detach().sigmoid(), torch.Generator().manual_seed(0)
+    total = torch.zeros_like(information)
+    for _ in range(4000):
+        if variance is None:
+            drawn = torch.bernoulli(pixels, generator=generator)
+        else:
+            noise = torch.randn(pixels.shape, generator=generator, dtype=torch.float64)
+            drawn = pixels + variance**0.5 * noise
+        total += KINDS[kind].slopes(drawn, logits, variance)[0].square()
+    ratio = (total / 4000 / information).detach()
+    assert ratio.mean().item() == pytest.approx(1, abs=0.02)
+    assert (ratio - 1).abs().max() < 0.5

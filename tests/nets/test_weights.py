@@ -184,3 +184,14 @@ def test_another_networks_weights(tmp_path: Path, network: nn.Module, message: s
     store.write_arrays(tmp_path / "c", "classifier", arrays, **msgspec.to_builtins(CLASSIFIER))
     with pytest.raises(InputError, match=f"weights do not fit the classifier: {message}"):
         classifier_weights.load(tmp_path / "c")
+
+
+def test_the_digest_is_of_the_weights_whatever_form_the_network_has() -> None:
+    network = fresh(build(VARIATIONAL))
+    digest = weights.digest(network)
+    assert weights.digest(fresh(build(VARIATIONAL))) == digest
+    fast.place(network, torch.device("cpu"), image_size=network.image_size)
+    assert weights.digest(network) == digest
+    with torch.no_grad():
+        network.mean.bias[0] += 1e-6
+    assert weights.digest(network) != digest

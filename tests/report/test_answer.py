@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from support.pages import MODELS, found_by, measured, metrics_of
+from support.pages import MODELS, REAL, found_by, measured, metrics_of
 
 from mnist_vae.report.answer import answer
 from mnist_vae.report.tables import show
@@ -12,7 +14,7 @@ from mnist_vae.report.tables import show
 def answer_of(**errors: float) -> str:
     """The first sentence about models with these squared errors, in this order."""
     metrics = {name: {"distortion": {"squared_error": error}} for name, error in errors.items()}
-    (sentence,) = answer({name: MODELS[name] for name in errors}, metrics, "digit")
+    (sentence,) = answer({name: MODELS[name] for name in errors}, metrics, {}, {}, "digit")
     return sentence
 
 
@@ -44,7 +46,7 @@ def test_the_study_decides_where_it_has_both() -> None:
     errors = {("ae", 16): [6.0, 6.1, 6.2], ("vae", 16): [5.5, 5.6, 5.7]}
     metrics = {name: metrics_of(name) for name in MODELS}
     metrics["vae16"]["distortion"]["squared_error"] = 9.0
-    first, _ = answer(MODELS, metrics, "digit", found_by(errors))
+    first, *_ = answer(MODELS, metrics, {}, {}, "digit", found_by(errors))
     at_16, at_2 = first.split("; ")
     assert "9.00 for vae16 and 6.50 for ae16 (38.5% more), and over 3 seeds the VAE's" in at_16
     assert "squared error is lower by 0.50" in at_16
@@ -75,20 +77,44 @@ def test_without_a_pair_the_answer_is_that_there_is_none(
     assert sentence.endswith(f"{listed}.")
 
 
-def test_what_is_gained_names_the_pair_and_the_best_sampler() -> None:
+def lead(metrics: dict[str, Any], **given: Any) -> list[str]:
+    """All sentences about the models that these metrics are of."""
+    models = {name: MODELS[name] for name in metrics}
+    references: dict[str, Any] = {"classifier": {"test_accuracy": 99.3}, "real": REAL} | given
+    return answer(models, metrics, **references, noun="digit")
+
+
+def test_what_is_gained_is_that_of_the_pair() -> None:
     metrics = measured()
-    metrics["sigma16"]["samples"]["frechet_prior"] = 12.5
-    metrics["vae16"]["samples"]["frechet_prior"] = 150.0
-    _, gained = answer(MODELS, metrics, "digit")
-    assert (
-        "150 for vae16 and 12.5 for sigma16 (one half of the test images to the other: 0.400)"
-        in gained
+    metrics["ae16"]["samples"]["mixture"]["frechet"] = 5.5
+    _, gained, _ = lead(metrics)
+    assert gained.startswith(
+        "Beyond reconstruction, the Fréchet distance of samples to the test images is 6.00 for "
+        "vae16 and 5.50 for ae16, each from the best of its priors (from N(0, I) 60.0 for vae16 "
+        "and of real images 0.400); a linear probe"
     )
     assert "94.0% of the latents of vae16 and 93.5% of the latents of ae16" in gained
-    metrics["vae16"]["samples"]["frechet_prior"] = 2.5
-    _, gained = answer(MODELS, metrics, "digit")
-    assert "is 2.50 for vae16 (one half" in gained
-    models = {name: MODELS[name] for name in ("ae16", "ae2")}
-    _, gained = answer(models, measured("ae16", "ae2"), "digit")
-    assert "sample" not in gained
+    _, gained, *_ = lead(measured("ae16", "ae2"))
+    assert "is 6.50 for ae16 and 29.0 for ae2, each from the best of its priors (of real" in gained
     assert "93.5% of the latents of ae16" in gained
+
+
+def test_what_made_pictures_are_worth_stands_beside_real_ones() -> None:
+    *_, made = lead(measured())
+    assert made == (
+        "A classifier trained only on labelled pictures that a model made names the digit of "
+        "98.5% (vae16) of the real test images, one trained on real pictures that of 99.3%."
+    )
+    metrics = measured()
+    metrics["sigma16"]["made"] = {"test_accuracy": 97.25}
+    *_, made = lead(metrics, classifier={})
+    assert made.endswith("98.5% (vae16) and 97.2% (sigma16) of the real test images.")
+
+
+def test_images_without_labels_have_no_samples_that_a_classifier_saw() -> None:
+    metrics = measured("vae16", "ae16")
+    for each in metrics.values():
+        each["samples"] = {"mixture": {"too_near": 0.5}}
+        each.pop("made", None)
+    del metrics["vae16"]["latent"], metrics["ae16"]["latent"]
+    assert len(lead(metrics, classifier={}, real={})) == 1

@@ -10,9 +10,9 @@ from support.pages import ERRORS, MODELS, Reader, compose, measured, metrics_of
 from mnist_vae.errors import InputError
 from mnist_vae.figures import comparison, style
 from mnist_vae.measure import audit
-from mnist_vae.measure.catalog import METRICS
+from mnist_vae.measure.catalog import METRICS, SAMPLED
 from mnist_vae.report import html, markdown, pictures, provenance
-from mnist_vae.report.document import DefinitionList, Page
+from mnist_vae.report.document import DefinitionList, Page, Table
 from mnist_vae.report.tables import row_name
 
 
@@ -25,7 +25,32 @@ def test_every_number_is_defined() -> None:
     (definitions,) = sections["How each number is made"]
     assert isinstance(definitions, DefinitionList)
     rows = [row_name(metric) for metrics in METRICS.values() for metric in metrics]
+    rows += map(row_name, SAMPLED)
     assert [name for name, _ in definitions.entries] == [*rows, "The classifier"]
+
+
+def test_samples_stand_beside_real_images_and_reconstructions() -> None:
+    sections = {section.title: section.blocks for section in compose(measured()).sections}
+    _, table = sections["Samples beside real images"]
+    assert isinstance(table, Table)
+    assert table.head == ["", *map(row_name, SAMPLED)]
+    rows = {name: [row[0].text for row in group] for name, group in table.groups.items()}
+    fitted = ["Gaussian", "mixture", "mixture of each class", "reconstructions"]
+    assert rows == {
+        "": ["real images"],
+        "vae16": ["N(0, I)", *fitted],
+        "vae2": ["N(0, I)", *fitted],
+        "ae16": fitted,
+        "ae2": fitted,
+        "sigma16": ["N(0, I)", *fitted],
+    }
+    assert [cell.text for cell in table.groups[""][0]][:3] == [
+        "real images",
+        "0.400 ± 0.10",
+        "2.30",
+    ]
+    of_classes = [cell.text for cell in table.groups["vae16"][3]]
+    assert of_classes[1:] == ["6.00", "2.20", "96.0", "90.0", "70.0", "1.50", "0.500", "97.0"]
 
 
 def test_the_audit_is_what_the_audit_module_says_of_the_same_model() -> None:

@@ -51,6 +51,9 @@ def test_the_stage_writes_the_same_bytes_again(project: Path) -> None:
         ("metrics/vae2.json", "{", "metrics/vae2.json: damaged"),
         ("figures/vae2/loss.png", "no", "figures/vae2/loss.png: not a PNG"),
         ("classifier.json", "[]", "classifier.json: must hold"),
+        ("real.json", "[]", "real.json: must hold"),
+        ("metrics/vae2.samples.json", "{", "metrics/vae2.samples.json: damaged"),
+        ("metrics/vae16.made.json", "{", "metrics/vae16.made.json: damaged"),
     ],
 )
 def test_damaged_input_ends_in_one_line_and_changes_nothing(

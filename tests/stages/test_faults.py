@@ -23,7 +23,9 @@ from support.project import STAGES, contents, data_deps, edit, identities, outs,
 from mnist_vae.files import store
 
 WEIGHTS = f"models/{MODEL}.safetensors"
-LATENTS, VIEWS, MAPS = (f"data/{of}/{MODEL}.safetensors" for of in ("latents", "images", "maps"))
+LATENTS, VIEWS, MAPS, PRIORS, SAMPLES = (
+    f"data/{of}/{MODEL}.safetensors" for of in ("latents", "images", "maps", "priors", "samples")
+)
 TRAIN, TEST = "data/train.safetensors", "data/test.safetensors"
 CURVE = f"reports/curves/{MODEL}.csv"
 Change: TypeAlias = Callable[[Path], object]
@@ -93,6 +95,7 @@ PASSES = {
     "draw reports/curves/${key}.csv": {"with other numbers", "another model's"},
     "evaluate reports/curves/${key}.csv": {"with other numbers"},
     "report reports/classifier.json": {"with other numbers"},
+    "report reports/real.json": {"with other numbers"},
     "report reports/curves": {"with other numbers", "another model's"},
     "report reports/metrics": {"with other numbers", "another model's"},
     "report reports/figures": {
@@ -179,6 +182,14 @@ def of_fewer_images(what: str) -> Change:
     )
 
 
+def say_of_other_weights(part: dict[str, Any]) -> None:
+    if "model" in part:
+        part["weights"] = "00"
+
+
+of_other_weights = change_arrays("priors", say_of_other_weights)
+
+
 @pytest.mark.parametrize(
     ("stage", "file", "change", "message"),
     [
@@ -187,6 +198,9 @@ def of_fewer_images(what: str) -> Change:
         ("draw", LATENTS, without("latents", "mean"), "lacks mean"),
         ("draw", MAPS, without("maps", "labels"), "lacks labels"),
         ("evaluate", LATENTS, without("latents", "logvar"), "lacks logvar"),
+        ("priors", LATENTS, without("latents", "train_logvar"), "lacks train_logvar"),
+        ("sample", PRIORS, of_other_weights, "made for weights '00', must be"),
+        ("draw", SAMPLES, without("samples", "class_digits_read"), "lacks class_digits_read"),
         ("draw", VIEWS, without("images of a model", "start"), "facts.start: missing"),
         ("draw", MAPS, of_fewer_images("maps"), r"map is float32 \(299, 2\), must be"),
         ("evaluate", MAPS, of_fewer_images("maps"), r"map is float32 \(299, 2\), must be"),

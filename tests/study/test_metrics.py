@@ -14,7 +14,8 @@ from support.project import images_of
 
 from mnist_vae import seeds
 from mnist_vae.errors import InputError
-from mnist_vae.latents.codes import Posterior, encode
+from mnist_vae.latents.codes import encode
+from mnist_vae.latents.posteriors import Posterior
 from mnist_vae.measure import evaluate
 from mnist_vae.measure.evaluate import Trained
 from mnist_vae.measure.separability import knn_accuracy, probe_accuracy
@@ -26,11 +27,11 @@ from mnist_vae.study.metrics import GROUPS, MeasureSettings, Numbers, measure, s
 
 SETTINGS = MeasureSettings(
     metrics=tuple(GROUPS),
-    priors=("standard",),
+    priors=("standard", "gaussian", "mixture"),
     fit_images=200,
     samples=40,
     likelihood_images=10,
-    likelihood_samples=3,
+    likelihood_samples=30,
 )
 TEST = {name: array[:60] for name, array in images_of("test").items()}
 FIT = spread_evenly(images_of("train"), 200)
@@ -44,7 +45,8 @@ def trained(kind: str, likelihood: Name = "fixed") -> Trained:
         likelihood=likelihood,
         kl_weight=0.01 if variational else None,
     )
-    curve = {"epoch": np.array([1.0, 2]), "loss": np.array([50.0, 40]), "squared_error": np.ones(2)}
+    curve = {"epoch": np.array([1.0, 2]), "loss": np.array([50.0, 40])}
+    curve["squared_error"] = np.full(2, 784.0)  # a variance of 1
     return Trained(make_network(3, variational=variational), settings, curve)
 
 
@@ -55,7 +57,7 @@ def numbers(model: Trained, settings: MeasureSettings = SETTINGS, seed: int = 0)
 
 def test_what_a_kind_lacks_is_absent() -> None:
     of_all = {"train_loss", "train_squared_error", "squared_error", "active_units"}
-    of_all |= {"probe_accuracy", "knn_accuracy"}
+    of_all |= {"probe_accuracy", "knn_accuracy", "frechet_gaussian", "frechet_mixture"}
     assert numbers(trained("ae")).keys() == of_all
     of_vaes = {"squared_error_sampled", "kl", "elbo", "nll", "frechet_standard"}
     assert numbers(trained("vae")).keys() == of_all | of_vaes
@@ -66,7 +68,8 @@ def test_what_needs_labels_is_absent_without_them() -> None:
     test, fit = ({"images": each["images"]} for each in (TEST, FIT))
     unlabelled = measure(model, None, test, fit, SETTINGS, 0)
     labelled = numbers(model)
-    needing = {"probe_accuracy", "knn_accuracy", "frechet_standard"}
+    needing = {"probe_accuracy", "knn_accuracy"}
+    needing |= {f"frechet_{prior}" for prior in SETTINGS.priors}
     assert unlabelled == {k: v for k, v in labelled.items() if k not in needing}
 
 
@@ -76,7 +79,7 @@ def test_colour_images_of_another_size_are_measured() -> None:
     arrays = {"images": images, "labels": np.arange(40, dtype=np.uint8) % 2}
     settings = ModelSettings(kind="vae", latent_dim=3, kl_weight=0.01)
     network = build(settings, image_size=16, channels=3).eval()
-    model = Trained(network, settings, {"loss": np.ones(1), "squared_error": np.ones(1)})
+    model = Trained(network, settings, {"loss": np.ones(1), "squared_error": np.full(1, 768.0)})
     classifier = Classifier(2, image_size=16, channels=3)
     measured = measure(model, classifier, arrays, arrays, SETTINGS, 0)
     assert measured.keys() == numbers(trained("vae")).keys()
@@ -94,9 +97,9 @@ def test_likelihoods_are_under_the_calibrated_variance(likelihood: Name) -> None
         trained("vae", "gaussian"),
         chosen / np.float32(255),
         Posterior(few["mean"], few["logvar"]),
-        variance=1 / 784,
-        samples=3,
-        rng=seeds.stream(0, "study likelihood"),
+        variance=1,
+        samples=30,
+        seed=seeds.number(0, "study likelihood"),
     )
     measured = numbers(model)
     assert (measured["elbo"], measured["nll"]) == (reference["elbo"], reference["nll"])
@@ -122,7 +125,8 @@ def test_a_group_left_out_changes_no_other(left_out: str) -> None:
 
 def test_what_is_drawn_depends_on_the_seed() -> None:
     one, other = numbers(trained("vae")), numbers(trained("vae"), seed=1)
-    drawn = {"squared_error_sampled", "elbo", "nll", "frechet_standard"}
+    drawn = {"squared_error_sampled", "elbo", "nll"}
+    drawn |= {f"frechet_{prior}" for prior in SETTINGS.priors}
     assert {name for name in one if one[name] != other[name]} == drawn
 
 
@@ -140,7 +144,7 @@ def test_subsets_are_spread_evenly(count: int, rows: list[int]) -> None:
     ("change", "message"),
     [
         ({"metrics": ["rat"]}, "metrics: found 'rat', must be among distortion, rate"),
-        ({"priors": ["flat"]}, "priors: found 'flat', must be among standard"),
+        ({"priors": ["flat"]}, "priors: found 'flat', must be among standard, gaussian, mixture"),
         ({"fit_images": 0}, "fit_images: found 0, must be from 10"),
     ],
 )

@@ -41,9 +41,13 @@ def make_model(
     latents = {"mean": mean, "labels": labels}
     images = {"originals": make_digits(100), "reconstructions": make_digits(100)}
     images |= {"class_digits": make_digits(10), "interpolation": make_digits(11, 11)}
+    priors = ("gaussian", "mixture", "classes")
+    samples = {name: make_digits(100) for name in ("real", *priors)}
+    samples |= {"made": make_digits(10), "nearest": make_digits(10), "rows": make_digits(10, 10)}
+    samples["class_digits_read"] = np.arange(10, dtype=np.uint8)
     if kind == "vae":
         latents["logvar"] = rng.normal(-2, 0.1, mean.shape).astype(np.float32)
-        images["prior_samples"] = make_digits(100)
+        samples["standard"] = make_digits(100)
     if latent_dim == 2:
         x = np.linspace(-4, 4, 20, dtype=np.float32)
         images |= {"manifold": make_digits(20, 20), "manifold_x": x, "manifold_y": x[::-1].copy()}
@@ -56,7 +60,14 @@ def make_model(
     facts |= {"start": 200, "corners": (2, 4, 5, 6)}
     epoch = np.arange(1.0, epochs + 1)
     curve = {"epoch": epoch, "loss": 6 + 40 / epoch}
-    return {"facts": facts, "curve": curve, "latents": latents, "images": images, "maps": maps}
+    return {
+        "facts": facts,
+        "curve": curve,
+        "latents": latents,
+        "images": images,
+        "maps": maps,
+        "samples": samples,
+    }
 
 
 def png_size(png: bytes) -> tuple[int, int]:

@@ -129,6 +129,7 @@ PARAMS = {
     "seed": 0,
     "recipes": {"fast": {"epochs": 10}},
     "evaluate": {"samples": 2, "images": 3},
+    "made": {"vae16": 50},
     "study": {"grids": {"main": {}}},
     "figures": {"dpi": 50},
 }
@@ -144,8 +145,14 @@ DATA = DatasetFacts(
 ERRORS = {"vae16": 6.0, "vae2": 30.0, "ae16": 6.5, "ae2": 29.0, "sigma16": 8.0}
 
 
+SEEN = {"frechet": 3.1, "entropy": 2.2, "confident": 96.0, "precision": 90.0, "recall": 70.0}
+SEEN |= {"too_near": 1.5}
+REAL = {"frechet": 0.4, "frechet_deviation": 0.1, "entropy": 2.3, "confident": 98.0}
+REAL |= {"precision": 85.0, "recall": 86.0}
+
+
 def metrics_of(name: str) -> dict[str, Any]:
-    """Metrics as the evaluate stage writes them, with made-up numbers."""
+    """Metrics as the stages write them together, with made-up numbers."""
     error, model = ERRORS[name], MODELS[name]
     metrics: dict[str, Any] = {
         "epochs": 10,
@@ -155,14 +162,19 @@ def metrics_of(name: str) -> dict[str, Any]:
         "latent": {"knn_accuracy": 96.5, "probe_accuracy": 100 - error, "silhouette": 0.1},
         "map": {"trustworthiness": 0.98, "preservation": 0.4},
         "pca": {"trustworthiness": 0.8, "preservation": 0.04},
-        "samples": {"frechet_reconstructions": 3.1, "frechet_floor": 0.4, "digits_kept": 98.0},
+        "samples": {"reconstructions": SEEN | {"as_asked": 98.0}},
     }
+    for prior, factor in {"gaussian": 5, "mixture": 2, "classes": 1}.items():
+        metrics["samples"][prior] = SEEN | {"frechet": factor * error, "too_near_rebuilt": 0.5}
+    metrics["samples"]["classes"]["as_asked"] = 97.0
+    if name == "vae16":
+        metrics["made"] = {"test_accuracy": 98.5, "pictures": 50}
     if model["kind"] == "ae":
         return metrics
     gaussian = model.get("likelihood") == "gaussian"
     shown = 1.01 * error / 784
     implied = shown if gaussian else model["kl_weight"] / 2
-    likelihood = {"elbo": 700.0, "nll": -750.0, "nll_standard_error": 1.5}
+    likelihood = {"elbo": 700.0, "nll": -750.0, "nll_standard_error": 1.5, "effective_samples": 9.0}
     metrics["train"]["kl"] = 100.0
     metrics["distortion"]["squared_error_sampled"] = 1.01 * error
     metrics["rate"] = {"kl": 100.0, "active_units": 16, "per_dimension": [6.25] * 16}
@@ -175,7 +187,7 @@ def metrics_of(name: str) -> dict[str, Any]:
         "calibrated_variance": shown,
         "ratio": shown / implied,
     }
-    metrics["samples"] |= {"frechet_prior": 10 * error, "digit_entropy": 2.2}
+    metrics["samples"]["standard"] = SEEN | {"frechet": 10 * error, "too_near_rebuilt": 0.0}
     return metrics
 
 
@@ -185,13 +197,18 @@ def project_files(models: Mapping[str, Any], data: DatasetFacts = DATA) -> dict[
     drawn["loss"] = style.png(Figure((2.4, 1.2)), 50)
     files = {
         "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
+        "reports/real.json": json.dumps(REAL).encode(),
         "requirements.txt": b"torch==2.15.0 \\\n    --hash=sha256:22\n",
         "reports/classifier.json": json.dumps(
             {"test_accuracy": 99.3, "data": msgspec.to_builtins(data)}
         ).encode(),
     }
     for name in models:
-        files[f"reports/metrics/{name}.json"] = json.dumps(metrics_of(name)).encode()
+        metrics = metrics_of(name)
+        for kind in ("samples", "made"):
+            part = {kind: metrics.pop(kind, {})}
+            files[f"reports/metrics/{name}.{kind}.json"] = json.dumps(part).encode()
+        files[f"reports/metrics/{name}.json"] = json.dumps(metrics).encode()
         files[f"reports/curves/{name}.csv"] = b"epoch,loss,squared_error\n1,9.5,9\n2,8.5,8\n"
         files |= {f"reports/figures/{name}/{key}.png": data for key, data in drawn.items()}
     return files
@@ -244,5 +261,8 @@ def compose(
     """The page about models with these metrics."""
     models = {name: MODELS.get(name, {}) for name in metrics}
     classifier = {"test_accuracy": 99.3} if data.classes else {}
+    real = REAL if data.classes else {}
     settings, facts = {"recipe": "fast"}, {"Machine": "abc"}
-    return content.compose(models, metrics, sizes or {}, classifier, data, settings, facts, grids)
+    return content.compose(
+        models, metrics, sizes or {}, classifier, real, data, settings, facts, grids
+    )

@@ -115,6 +115,7 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
         for section in (tree["recipes"]["fast"], tree["classifier"]):
             section |= {"epochs": 1, "least_images": 1}
         tree["evaluate"] = {"samples": 1, "images": 2}
+        tree["made"], tree["priors"] = dict.fromkeys(models, 50), {"components": 2}
         tree["encode"] |= {"steps": 3, "manifold_steps": 3}
         tree["figures"]["dpi"] = 50
         tree["data"] |= {"sources": ["npm"], "timeout": 30}
@@ -147,6 +148,7 @@ def build(target: Path, models: Sequence[str], epochs: int) -> Path:
         tree["embed"] |= {"early_iterations": 20, "iterations": 30}
         tree["classifier"] |= {"epochs": 3, "least_images": 1}
         tree["evaluate"] |= {"samples": 2, "images": 20}
+        tree["made"], tree["priors"] = dict.fromkeys(models[:1], 50), {"components": 2}
 
     copy = tracked_copy(target)
     shutil.rmtree(copy / "reports")

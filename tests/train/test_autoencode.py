@@ -49,6 +49,28 @@ def test_it_learns_real_digits(settings: ModelSettings, precision: str) -> None:
     assert squared_error(x, decoded).mean() < 15  # 11.8 to 14.5
 
 
+@pytest.mark.parametrize("settings", [VARIATIONAL, PLAIN], ids=["vae", "ae"])
+def test_a_recipe_recentres_after_the_last_epoch(images: Tensor, settings: ModelSettings) -> None:
+    plain, epochs = train(images, settings)
+    network, same = train(images, settings, replace(RECIPE, recentre=True))
+    assert same == epochs
+    if network.logvar is None:
+        assert differing(plain, network) == []
+        return
+    assert set(differing(plain, network)) == {
+        "mean.weight",
+        "mean.bias",
+        "logvar.bias",
+        "hidden.0.weight",
+        "hidden.0.bias",
+    }
+    with torch.inference_mode():
+        mean, logvar = network.encode(images / 255)
+        assert logvar is not None
+        assert (mean.mean(0)).abs().max() < 1e-4
+        assert (mean.var(0, correction=0) + logvar.exp().mean(0) - 1).abs().max() < 1e-3
+
+
 def test_bfloat16_is_close_to_float32_at_first(images: Tensor) -> None:
     single, half = (
         train(images, recipe=replace(RECIPE, epochs=1, precision=precision))[1][0].means
@@ -192,7 +214,8 @@ def test_all_the_code_of_a_training_is_in_the_name_of_its_checkpoints(
     keys(images, [{}])
     of_the_stage = [dep.split("/")[2:] for dep in deps.code_deps("stages/train.py")]
     rooms = {"/".join(dep) for dep in of_the_stage if dep and dep[0] in ("nets", "train")}
-    no_part = {"nets/weights.py", "train/progress.py"}
+    # Latents are recentred after the last checkpoint.
+    no_part = {"nets/weights.py", "train/progress.py", "train/recentre.py"}
     assert set(read) == {
         f"src/mnist_vae/{dep}" for dep in rooms - no_part | {"parallel.py", "seeds.py"}
     }

@@ -73,6 +73,7 @@ VALID: dict[str, Any] = {
     "precision": "bfloat16",
 }
 DEFAULTS: dict[str, Any] = {
+    "recentre": False,
     "last_batch_size": None,
     "least_images": None,
     "optimizer": "adam",

@@ -14,7 +14,7 @@ from mnist_vae.data.npz import read_arrays, read_npz
 from mnist_vae.data.pictures import fit_images, read_pictures
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
-from mnist_vae.latents.codes import Posterior
+from mnist_vae.latents.posteriors import Posterior
 
 
 class Named(NamedTuple):

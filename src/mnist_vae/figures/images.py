@@ -38,14 +38,30 @@ def draw_reconstructions(
     ax.set_yticks(rows, [str(start + pairs * row) for row in range(len(rows))])
 
 
-def draw_classes_decoded(ax: Axes, images: np.ndarray, names: Sequence[str], cmap: str) -> None:
-    """One image of each class, uint8 [K, C, H, W], ten a row with their names above."""
+def draw_classes_decoded(
+    ax: Axes,
+    images: np.ndarray,
+    names: Sequence[str],
+    cmap: str,
+    read: np.ndarray | None = None,
+) -> None:
+    """One image of each class, uint8 [K, C, H, W], ten a row with their names above.
+
+    ``read`` [K] is the class that the classifier sees in each; one that differs stands below.
+    """
     check_shape("class images", images, len(names), None, None, None)
     tiles = _in_rows(_rgba(images, cmap), min(TEN, len(images)))
     height = tiles.shape[2]
-    rows, columns = _draw_sheet(ax, tiles, gap=2, below=0 if len(tiles) == 1 else height // 3)
     shown = [shorten(name, 10) for name in names]
+    misread = misread_classes(names, read)
+    below = 0 if len(tiles) == 1 else height // 3 * (2 if misread else 1)
+    rows, columns = _draw_sheet(ax, tiles, gap=2, below=below)
     font: dict[str, Any] = {} if max(map(len, shown)) <= 2 else {"fontsize": 8}
+    for label, other in misread.items():
+        row, column = divmod(label, len(columns))
+        place = columns[column], rows[row] + 0.55 * height
+        text = f"read {shorten(other, 10)}"
+        ax.text(*place, text, ha="center", va="top", fontsize=8.5, color=ACCENT)
     if len(tiles) == 1:
         ax.set_xticks(columns, shown, **font)
         return
@@ -54,10 +70,25 @@ def draw_classes_decoded(ax: Axes, images: np.ndarray, names: Sequence[str], cma
         ax.text(x, y, name, ha="center", va="bottom", **font)
 
 
+def misread_classes(names: Sequence[str], read: np.ndarray | None) -> dict[int, str]:
+    """What classes that are read as another are read as, by their label."""
+    if read is None:
+        return {}
+    check_shape("classes read", read, len(names))
+    return {label: names[other] for label, other in enumerate(read) if other != label}
+
+
 def draw_samples(ax: Axes, images: np.ndarray, cmap: str) -> None:
     """Images uint8 [N, C, H, W], ten a row."""
     check_shape("samples", images, None, None, None, None)
     _draw_sheet(ax, _in_rows(_rgba(images, cmap), TEN), gap=2)
+
+
+def draw_rows(ax: Axes, images: np.ndarray, names: Sequence[str], cmap: str) -> None:
+    """Images uint8 [K, S, C, H, W], a row for each of the classes with these names."""
+    check_shape("rows of classes", images, len(names), None, None, None, None)
+    rows, _ = _draw_sheet(ax, _rgba(images, cmap), gap=2)
+    ax.set_yticks(rows, [shorten(name, 12) for name in names])
 
 
 def draw_interpolation(ax: Axes, images: np.ndarray, names: Sequence[str], cmap: str) -> None:

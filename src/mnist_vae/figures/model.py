@@ -16,8 +16,10 @@ from mnist_vae.figures.images import (
     draw_interpolation,
     draw_manifold,
     draw_reconstructions,
+    draw_rows,
     draw_samples,
     draw_traversals,
+    misread_classes,
     pairs_in_row,
 )
 from mnist_vae.figures.maps import draw_classes, draw_map, draw_names
@@ -25,6 +27,7 @@ from mnist_vae.figures.posterior import draw_aggregate, draw_aggregate_plane, dr
 from mnist_vae.figures.shapes import check_shape
 from mnist_vae.figures.style import (
     LATENT_AXES,
+    NARROW,
     STYLE,
     WIDTH,
     Classes,
@@ -35,6 +38,7 @@ from mnist_vae.figures.style import (
     titled_figure,
 )
 from mnist_vae.figures.training import draw_loss
+from mnist_vae.latents.posteriors import sample
 from mnist_vae.measure.rate import active, rate
 
 Arrays: TypeAlias = Mapping[str, np.ndarray]
@@ -49,18 +53,20 @@ def of_model(
     latents: Arrays,
     images: Arrays,
     maps: Arrays,
+    samples: Arrays,
 ) -> list[tuple[str, Figure]]:
     """Names and figures of one model.
 
     ``facts`` hold model, seed, epochs, dataset, classes, start, corners, method and perplexity.
-    What a model lacks (an autoencoder its log-variance and prior, all but a 2-d one their latent
-    plane) has no figure, and without classes none is drawn of them. Raises ValueError for an array
-    of the wrong shape.
+    What a model lacks (an autoencoder its log-variance, all but a 2-d one their latent plane) has
+    no figure, and without classes none is drawn of them. Raises ValueError for an array of the
+    wrong shape.
     """
     classes = classes_of(settings, facts)
     return [
         *_loss(settings, facts, curve),
-        *_images(settings, facts, classes, images),
+        *_images(settings, facts, classes, images, samples),
+        *_samples(settings, facts, classes, samples),
         *_maps(settings, facts, classes, maps),
         *(_posterior(settings, facts, classes, latents) if "logvar" in latents else ()),
     ]
@@ -82,7 +88,11 @@ def _loss(settings: FigureSettings, facts: Facts, curve: Arrays) -> NamedFigures
 
 
 def _images(
-    settings: FigureSettings, facts: Facts, classes: Classes | None, images: Arrays
+    settings: FigureSettings,
+    facts: Facts,
+    classes: Classes | None,
+    images: Arrays,
+    samples: Arrays,
 ) -> NamedFigures:
     cmap, start = settings.colormap, facts["start"]
     columns = pairs_in_row(images["originals"])
@@ -95,22 +105,19 @@ def _images(
     yield "reconstructions", figure
 
     if classes:
-        drawn = "a draw from the mean posterior" if "prior_samples" in images else "the mean latent"
-        rows = math.ceil(len(classes.names) / 10)
+        drawn = "a draw from the mean posterior" if "standard" in samples else "the mean latent"
+        rows, read = math.ceil(len(classes.names) / 10), samples.get("class_digits_read")
         height = 1.42 if rows == 1 else 0.6 + 1.05 * rows
+        if misread_classes(classes.names, read):
+            height += 0.25 * rows
         figure, ax = titled_figure(facts, f"{drawn} of each class, decoded", height)
-        draw_classes_decoded(ax, images["class_digits"], classes.names, cmap)
+        draw_classes_decoded(ax, images["class_digits"], classes.names, cmap, read)
         yield "class_digits", figure
 
         figure, ax = titled_figure(facts, "decoded between the latents of four classes", 8.3)
         names = [classes.names[label] for label in facts["corners"]]
         draw_interpolation(ax, images["interpolation"], names, cmap)
         yield "interpolation", figure
-
-    if "prior_samples" in images:
-        figure, ax = titled_figure(facts, "decoded samples from the prior", 8.3)
-        draw_samples(ax, images["prior_samples"], cmap)
-        yield "prior_samples", figure
 
     if "manifold" in images:
         figure, ax = titled_figure(facts, "latent plane, decoded", 8.3)
@@ -129,6 +136,49 @@ def _images(
         dims, values = images["traversal_dims"], images["traversal_values"]
         draw_traversals(ax, images["traversals"], dims, values, cmap)
         yield "traversals", figure
+
+
+SAMPLED = {
+    "real": "real test images",
+    "standard": "N(0, I)",
+    "gaussian": "a Gaussian",
+    "mixture": "a mixture of Gaussians",
+    "classes": "a mixture of each class",
+}
+"""Titles of samples of each prior beside real images."""
+
+
+def _samples(
+    settings: FigureSettings, facts: Facts, classes: Classes | None, samples: Arrays
+) -> NamedFigures:
+    cmap = settings.colormap
+    panels = [name for name in SAMPLED if name in samples]
+    rows = math.ceil(len(panels) / 2)
+    sheet = math.ceil(len(samples["real"]) / 10) / 10 * (NARROW / 2 - 0.1)  # inches high
+    title = "samples from each prior"
+    figure, grid = titled_figure(
+        facts, title, 0.5 + (sheet + 0.3) * rows, NARROW, nrows=rows, ncols=2
+    )
+    for ax, name in zip(grid.ravel(), panels, strict=False):
+        draw_samples(ax, samples[name], cmap)
+        ax.set_title(SAMPLED[name])
+    for ax in grid.ravel()[len(panels) :]:
+        ax.set_axis_off()
+    yield "samples", figure
+
+    if classes and "rows" in samples:
+        count, across = samples["rows"].shape[:2]
+        title = f"samples asked for, a {classes.noun} a row"
+        height = 0.6 + (NARROW - 0.4) * count / across
+        figure, ax = titled_figure(facts, title, height, NARROW)
+        draw_rows(ax, samples["rows"], classes.names, cmap)
+        yield "labelled_rows", figure
+
+    title = "samples, and the nearest training images"
+    made = np.stack([samples["made"], samples["nearest"]])
+    figure, ax = titled_figure(facts, title, 0.6 + NARROW * 2 / made.shape[1], NARROW)
+    draw_rows(ax, made, ("sample", "training"), cmap)
+    yield "nearest", figure
 
 
 def _maps(
@@ -172,8 +222,7 @@ def _posterior(
     yield "rate", figure
 
     # One draw from each image's posterior: the means alone are narrower than what is decoded.
-    noise = seeds.stream(facts["seed"], "posterior").standard_normal(mean.shape, np.float32)
-    samples = mean + np.exp(0.5 * logvar) * noise
+    samples = sample(mean, logvar, seeds.stream(facts["seed"], "posterior"))
     title = "posterior of all test images together, and the prior"
     if mean.shape[1] == 2:
         figure, ax = titled_figure(facts, title, 6.8)

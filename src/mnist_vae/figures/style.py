@@ -24,7 +24,8 @@ from mnist_vae.settings import Settings
 Facts: TypeAlias = Mapping[str, Any]
 
 COLOURS = 10  # in the palette of the settings
-WIDTH = 8.0  # inches of every figure: shown 800 pixels wide, 10 pt text is 14 pixels high
+WIDTH = 8.0  # inches of a figure: shown 800 pixels wide, 10 pt text is 14 pixels high
+NARROW = 5.0  # inches of one that is shown half as wide as the page
 LATENT_AXES = "latent dimension 0", "latent dimension 1"
 DARK, ACCENT, BLUE, PALE = "#222222", "#bd1f01", "#3f90da", "#c8cdd0"
 # Matplotlib's own defaults, not those of whoever runs it: the same arrays give the same bytes.
@@ -47,7 +48,7 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
     """How figures look: ``figures`` in params.yaml."""
 
     dpi: Dpi
-    """Pixels per inch; every figure is 8 inches wide."""
+    """Pixels per inch; figures are 8 inches wide, or 5."""
     palette: tuple[str, ...]
     """Colours of the classes on maps; more are sought where there are more classes."""
     colormap: str
@@ -99,15 +100,20 @@ def shorten(name: str, longest: int) -> str:
     return f"{name[: longest - 1 - end].rstrip()}…{name[len(name) - end :].lstrip()}"
 
 
-def titled_figure(facts: Facts, title: str, height: float, **grid: Any) -> tuple[Figure, Any]:
+def titled_figure(
+    facts: Facts, title: str, height: float, width: float = WIDTH, **grid: Any
+) -> tuple[Figure, Any]:
     """A figure whose title says which model it shows, and its Axes: one, or an array of them.
 
-    ``facts`` hold model and epochs, ``height`` is in inches, ``grid`` goes to Figure.subplots.
+    ``facts`` hold model and epochs, ``height`` and ``width`` are in inches, ``grid`` goes to
+    Figure.subplots.
     """
     epochs = f"{facts['epochs']} epoch{'' if facts['epochs'] == 1 else 's'}"
     head = f"{facts['model']} · {epochs}"
-    figure = Figure((WIDTH, height), layout="constrained")
-    figure.suptitle(f"{head} · {title}" if len(head) + len(title) < 84 else f"{head}\n{title}")
+    figure = Figure((width, height), layout="constrained")
+    figure.suptitle(
+        f"{head} · {title}" if len(head) + len(title) < 10.5 * width else f"{head}\n{title}"
+    )
     return figure, figure.subplots(**grid)
 
 

@@ -10,6 +10,8 @@ class LatentsFacts(Settings, frozen=True, kw_only=True):
     """Whose latents they are."""
 
     model: str
+    weights: str
+    """SHA-256 of the model's weights: latents of others mean other images."""
     seed: Seed
     """Of all that is drawn for this model."""
     epochs: int
@@ -24,7 +26,7 @@ LATENTS = Kind(
     LatentsFacts,
     {"mean": "float32 N D", "train_mean": "float32 M D"},
     (
-        {"logvar": "float32 N D"},  # of a VAE
+        {"logvar": "float32 N D", "train_logvar": "float32 M D"},  # of a VAE
         {  # of images with labels
             "class_latents": "float32 K D",
             "labels": "uint8<K N",

@@ -32,7 +32,6 @@ VIEWS = Kind(
             "class_digits": "uint8 K C H W",
             "interpolation": "uint8 S S C H W",
         },
-        {"prior_samples": "uint8 100 C H W"},  # of a VAE
         {  # of a latent of 2 dimensions
             "manifold": "uint8 M M C H W",
             "manifold_x": "float32 M",

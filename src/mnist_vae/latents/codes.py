@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mnist_vae.latents.posteriors import Posterior as Posterior
-from mnist_vae.latents.posteriors import sample as sample
+from mnist_vae.latents.posteriors import Posterior
 from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.vae import VAE
 

@@ -72,7 +72,7 @@ def standard(dim: int) -> Prior:
 def gaussian(latents: np.ndarray) -> Prior:
     """The Gaussian with the mean and the covariance of latents [N, D].
 
-    Raises ValueError for fewer than 2 latents.
+    Raises ValueError where there are none.
     """
     points, center, scale = _scaled(latents)
     covariance = points.T @ points / len(points) + RIDGE * np.eye(points.shape[1])
@@ -85,7 +85,7 @@ def mixture(latents: np.ndarray, components: int, *, seed: int) -> Prior:
 
     By expectation and maximization from the clusters of k-means, on latents scaled to unit
     variance. Fewer than ``components`` where latents are too few to tell their covariances: D + 1
-    for each at least. Raises ValueError for fewer than 2 latents.
+    for each at least. Raises ValueError where there are none.
     """
     points, center, scale = _scaled(latents)
     count = max(1, min(components, len(points) // (points.shape[1] + 1)))
@@ -98,7 +98,8 @@ def mixture(latents: np.ndarray, components: int, *, seed: int) -> Prior:
 def by_class(latents: np.ndarray, labels: np.ndarray, components: int, *, seed: int) -> Prior:
     """A mixture for each class, of latents [N, D] with labels [N], together as one prior.
 
-    Every class weighs as much as it has latents. Raises ValueError for a class with fewer than 2.
+    Every class weighs as much as it has latents. The mixture of a class with a single one is hardly
+    more than this.
     """
     present = np.unique(labels)
     parts = [mixture(latents[labels == c], components, seed=seed) for c in present]
@@ -202,11 +203,10 @@ def log_density(prior: Prior, latents: np.ndarray) -> np.ndarray:
 def _expect_and_maximize(points: np.ndarray, count: int, rng: np.random.Generator) -> Prior:
     """A mixture of so many Gaussians that points [N, D] are likely under."""
     members = np.eye(count)[_clusters(points, count, rng)]
-    sums = sum(members[rows].T @ products for rows, products in _products(points))
+    fitted = _maximize(sum(members[rows].T @ products for rows, products in _products(points)))
     before = -math.inf
     for _ in range(ITERATIONS):
-        fitted = _maximize(np.asarray(sums))
-        form, sums, log_density = _form(fitted), 0.0, 0.0
+        form, sums, log_density = _form(fitted), np.zeros(()), 0.0
         for _, products in _products(points):
             joint = products @ form.T
             most = joint.max(1, keepdims=True)
@@ -216,7 +216,7 @@ def _expect_and_maximize(points: np.ndarray, count: int, rng: np.random.Generato
             sums = sums + (shares / total).T @ products
         if log_density - before < TOLERANCE:
             break
-        before = log_density
+        before, fitted = log_density, _maximize(sums)
     return fitted
 
 
@@ -276,8 +276,8 @@ def _form(prior: Prior) -> np.ndarray:
 
 def _scaled(latents: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Latents [N, D] with mean 0 and variance 1, and what they were centred and scaled by."""
-    if len(latents) < 2:
-        raise ValueError(f"found {len(latents)} latents to fit a prior to, must be at least 2")
+    if not len(latents):
+        raise ValueError("found no latents to fit a prior to")
     points = np.asarray(latents, np.float64)
     center, scale = points.mean(0), points.std(0)
     scale[scale == 0] = 1  # a dimension that is not in use

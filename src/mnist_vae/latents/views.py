@@ -10,7 +10,8 @@ from msgspec import Meta
 from mnist_vae import seeds
 from mnist_vae.files.store import Arrays
 from mnist_vae.latents.classes import class_posteriors, interpolate
-from mnist_vae.latents.codes import decode, encode, sample, to_bytes
+from mnist_vae.latents.codes import decode, encode, to_bytes
+from mnist_vae.latents.posteriors import sample
 from mnist_vae.measure.rate import rate
 from mnist_vae.nets.vae import VAE
 from mnist_vae.settings import Class, Settings
@@ -56,9 +57,9 @@ def explore(
 
     Returns latents (the posterior of each image, a latent for each class) and images (uint8): pairs
     of originals and reconstructions, one image decoded per class, the interpolation between four
-    classes, traversals that start from the first of these, samples from the prior, and the latent
-    plane of a 2-d model. An autoencoder has no log-variance and no prior: those are absent. So are
-    classes where there are no labels; the traversals then start from the mean of all images.
+    classes, traversals that start from the first of these, and the latent plane of a 2-d model. An
+    autoencoder has no log-variance. Where there are no labels there are no classes; the traversals
+    then start from the mean of all images.
     """
     rng = seeds.stream(seed, "views")
     mean, logvar = encode(model, images)
@@ -79,8 +80,6 @@ def explore(
     decoded["traversals"] = decode(model, moved)
     if logvar is not None:
         latents["logvar"] = logvar
-        prior = rng.standard_normal((100, model.latent_dim), dtype=np.float32)
-        decoded["prior_samples"] = decode(model, prior)
     drawn = {name: to_bytes(pixels) for name, pixels in decoded.items()}
     drawn |= {"originals": images[pairs], "traversal_dims": dims, "traversal_values": values}
     if model.latent_dim == 2:

@@ -39,6 +39,8 @@ SOURCES: Mapping[str, str] = {
     "Venna & Kaski 2001": "https://doi.org/10.1007/3-540-44668-0_68",
     "Lee & Verleysen 2009": "https://doi.org/10.1016/j.neucom.2008.12.017",
     "Heusel et al. 2017": "https://arxiv.org/abs/1706.08500",
+    "Kynkäänniemi et al. 2019": "https://arxiv.org/abs/1904.06991",
+    "Ghosh et al. 2020": "https://arxiv.org/abs/1903.12436",
 }
 """Address of each paper that a metric comes from."""
 
@@ -75,7 +77,8 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         Metric(
             "train.kl",
             "Training KL",
-            "The same mean, summed over dimensions.",
+            "The same mean, summed over dimensions. It is from before the latents were shifted and "
+            "scaled after the training, where the recipe says `recentre`.",
             unit="nats per image",
         ),
     ),
@@ -107,7 +110,8 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
             "rate.kl",
             "KL",
             "From the posterior to the prior in closed form, summed over dimensions; it bounds "
-            "what the latent tells about an image from above.",
+            "what the latent tells about an image from above. Where the recipe says `recentre`, "
+            "each dimension was shifted and scaled so that it is least.",
             unit="nats per image",
             sources=(
                 "Kingma & Welling 2014",
@@ -139,13 +143,20 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         ),
         Metric(
             "likelihood.nll",
-            "NLL",
-            "By importance sampling from the posterior, ± its standard error over images. With a "
-            "Gaussian it is of a density over [0, 1]{power}, so it can be negative.",
+            "NLL, at most",
+            "By importance sampling from a Gaussian fitted to each image, ± its standard error "
+            "over images: a bound from above. With a Gaussian decoder it is of a density over "
+            "[0, 1]{power}, so it can be negative. Not stated where fewer than 5 draws count.",
             unit="nats per image",
             better="lower",
             sources=("Burda et al. 2016",),
             error="likelihood.nll_standard_error",
+        ),
+        Metric(
+            "likelihood.effective_samples",
+            "Draws that count",
+            "Effective sample size of that importance sampling, the median over images.",
+            unit="draws",
         ),
         Metric(
             "likelihood.bits_per_dimension",
@@ -167,8 +178,8 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         ),
         Metric(
             "likelihood.calibrated.nll",
-            "NLL, calibrated",
-            "Importance sampling under that variance.",
+            "NLL, calibrated, at most",
+            "Importance sampling under that variance, from Gaussians fitted under it.",
             unit="nats per image",
             better="lower",
             sources=(
@@ -176,6 +187,12 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
                 "Rybkin et al. 2021",
             ),
             error="likelihood.calibrated.nll_standard_error",
+        ),
+        Metric(
+            "likelihood.calibrated.effective_samples",
+            "Draws that count, calibrated",
+            "The same under that variance.",
+            unit="draws",
         ),
     ),
     "Latents of the test set": (
@@ -235,47 +252,122 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
             sources=("Lee & Verleysen 2009",),
         ),
     ),
-    "Images as the classifier sees them": (
+    "Samples of the model": (
         Metric(
-            "samples.frechet_prior",
-            "Fréchet distance of samples",
-            "Samples from the prior against test images, with the formula of the FID on features "
-            "of this project's own classifier. It is not the FID, which takes Inception's: never "
-            "set it beside published ones.",
+            "samples.standard.frechet",
+            "Fréchet distance, N(0, I)",
+            "Of samples from the prior that a VAE is trained towards; an autoencoder has none.",
             better="lower",
-            sources=("Heusel et al. 2017",),
         ),
         Metric(
-            "samples.frechet_reconstructions",
+            "samples.gaussian.frechet",
+            "Fréchet distance, Gaussian",
+            "Of samples from the Gaussian with the mean and covariance of the training latents, "
+            "each a draw from its posterior.",
+            better="lower",
+            sources=("Ghosh et al. 2020",),
+        ),
+        Metric(
+            "samples.mixture.frechet",
+            "Fréchet distance, mixture",
+            "Of samples from a mixture of Gaussians fitted to these latents.",
+            better="lower",
+            sources=("Ghosh et al. 2020",),
+        ),
+        Metric(
+            "samples.classes.frechet",
+            "Fréchet distance, mixture of each class",
+            "Of samples from mixtures fitted to the latents of one {noun} each, which come as "
+            "often as in training.",
+            better="lower",
+        ),
+        Metric(
+            "samples.reconstructions.frechet",
             "Fréchet distance of reconstructions",
-            "Reconstructions against the test images that they are of.",
+            "Reconstructions from the mean against the test images that they are of: samples of "
+            "this decoder hardly come nearer.",
             better="lower",
-            sources=("Heusel et al. 2017",),
         ),
         Metric(
-            "samples.frechet_floor",
-            "Fréchet distance of real images",
-            "One half of the test set against the other, {half:,} images each: what chance alone "
-            "gives, and more of it than at {test_images:,}.",
-        ),
-        Metric(
-            "samples.digit_entropy",
-            "Entropy of sampled classes",
-            "Of the {nouns} that the classifier sees in samples: ln {classes} = {entropy:.2f} when "
-            "all come equally often, 0 when all are the same.",
-            unit="nats",
+            "samples.reconstructions.as_asked",
+            "Classes kept",
+            "Reconstructions in which the classifier sees the true {noun}.",
+            unit="%",
             better="higher",
         ),
         Metric(
-            "samples.digits_kept",
-            "Classes kept",
-            "Reconstructions in which the classifier sees the true {noun}.",
+            "made.test_accuracy",
+            "Classifier trained on made pictures",
+            "Real test images named correctly by a classifier of the same kind that was trained "
+            "only on pictures from the mixtures of each class.",
             unit="%",
             better="higher",
         ),
     ),
 }
 """All metrics in the order of the comparison, in named groups."""
+
+SAMPLED: tuple[Metric, ...] = (
+    Metric(
+        "frechet",
+        "Fréchet distance",
+        "As many samples as test images against these, with the formula of the FID on features of "
+        "this project's own classifier. It is not the FID, which takes Inception's: never set it "
+        "beside published ones. Real images are as many of the training images, drawn five times: "
+        "the mean ± the standard deviation.",
+        better="lower",
+        sources=("Heusel et al. 2017",),
+    ),
+    Metric(
+        "entropy",
+        "Entropy",
+        "Of the {nouns} that the classifier sees: ln {classes} = {entropy:.2f} when all come "
+        "equally often, 0 when all are the same.",
+        unit="nats",
+    ),
+    Metric(
+        "confident",
+        "Read with confidence",
+        "Images that the classifier reads with a probability above 0.9.",
+        unit="%",
+    ),
+    Metric(
+        "precision",
+        "Precision",
+        "Samples that lie among test images in the classifier's features; falls with samples that "
+        "look like nothing real. Of 2,500 each, or all there are.",
+        unit="%",
+        sources=("Kynkäänniemi et al. 2019",),
+    ),
+    Metric(
+        "recall",
+        "Recall",
+        "Test images that lie among samples; falls with images that no sample looks like.",
+        unit="%",
+        sources=("Kynkäänniemi et al. 2019",),
+    ),
+    Metric(
+        "too_near",
+        "Nearer than test images",
+        "Of 500 or all there are, those nearer to a training image, by squared error, than 1% of "
+        "test images are. Copies would be, and so are smooth drawings of plain shapes.",
+        unit="%",
+    ),
+    Metric(
+        "too_near_rebuilt",
+        "Nearer than reconstructions",
+        "The same, nearer than 1% of reconstructions of test images, which are as smooth.",
+        unit="%",
+    ),
+    Metric(
+        "as_asked",
+        "Read as asked",
+        "Samples of a {noun} that the classifier reads as that {noun}, and reconstructions that it "
+        "reads as what the image is.",
+        unit="%",
+    ),
+)
+"""What is measured of samples of each prior, of reconstructions and of real images."""
 
 
 def explain(metric: Metric, data: DatasetFacts) -> str:
@@ -291,7 +383,6 @@ def words(data: DatasetFacts) -> dict[str, str | int | float]:
     return {
         "train_images": data.train_images,
         "test_images": data.test_images,
-        "half": data.test_images // 2,
         "pixels": f"{pixels:,} pixels{colours}",
         "dimensions": dimensions,
         "power": str(dimensions).translate(_SUPERSCRIPT),

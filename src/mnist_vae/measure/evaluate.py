@@ -10,29 +10,35 @@ from msgspec import Meta
 
 from mnist_vae import seeds
 from mnist_vae.files.store import Arrays
-from mnist_vae.latents.codes import Posterior, decode, sample
-from mnist_vae.measure import audit
-from mnist_vae.measure.accuracy import accuracy
+from mnist_vae.latents.codes import decode
+from mnist_vae.latents.posteriors import Posterior, sample
+from mnist_vae.measure import audit, proposal
 from mnist_vae.measure.dataset import neighbours
 from mnist_vae.measure.distortion import distortion
 from mnist_vae.measure.likelihood import bits_per_dimension, elbo, importance_nll
 from mnist_vae.measure.maps import map_quality
 from mnist_vae.measure.rate import active, rate
-from mnist_vae.measure.samples import class_entropy, frechet_distance, frechet_floor
 from mnist_vae.measure.separability import knn_accuracy, probe_accuracy, silhouette
-from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.likelihood import KINDS, Likelihood
 from mnist_vae.nets.model import ModelSettings
 from mnist_vae.nets.vae import VAE
 from mnist_vae.settings import Settings
 
+ELBO_DRAWS = 10
+"""Latents drawn of each image for the ELBO, at most: an average over images needs few."""
+PROPOSAL_STEPS = 6
+"""Steps in which proposals are fitted; more raise the effective sample size little."""
+
 
 class EvaluateSettings(Settings, frozen=True, kw_only=True):
     """How finely the likelihood is estimated: ``evaluate`` in params.yaml."""
 
     samples: Annotated[int, Meta(ge=1, le=10_000)]
-    """Latents drawn for each image; more of them bring the estimate down to the exact value."""
+    """Latents drawn for each image; more of them bring the estimate down to the exact value.
+
+    With fewer than likelihood.MIN_EFFECTIVE no NLL is stated.
+    """
     images: Annotated[int, Meta(ge=2, le=1_000_000)]
     """Test images that it is the mean of, spread evenly over the test set, or all there are."""
 
@@ -53,7 +59,6 @@ class Trained(NamedTuple):
 
 def measure(
     model: Trained,
-    classifier: Classifier | None,
     images: np.ndarray,
     latents: Arrays,
     maps: Arrays,
@@ -66,9 +71,8 @@ def measure(
     ``latents`` and ``maps`` are what views.explore and maps.project made of the same images, with
     the latents of training images beside them. Squared errors are summed over pixels, KL and
     likelihoods are in nats, all means over images. What a kind of model lacks is absent: an
-    autoencoder has no rate, likelihood, audit and samples from a prior, a Bernoulli decoder no
-    variance. Images without labels have no classes that latents could tell apart, and no classifier
-    to look at samples.
+    autoencoder has no rate, likelihood and audit, a Bernoulli decoder no variance. Images without
+    labels have no classes that latents could tell apart.
     """
     rng = seeds.stream(seed, "evaluate")
     posterior = Posterior(latents["mean"], latents.get("logvar"))
@@ -91,7 +95,6 @@ def measure(
         "map": map_quality(mean, maps["map"], k)._asdict(),
         "pca": map_quality(mean, maps["pca"], k)._asdict(),
     }
-    prior = None
     if posterior.logvar is not None:
         sampled = distortion(pixels, decode(model.network, sample(*posterior, rng)))
         # Of the training set, like all that the decoder knows.
@@ -107,11 +110,8 @@ def measure(
         chosen = np.linspace(0, len(images) - 1, min(settings.images, len(images))).astype(int)
         few = Posterior(mean[chosen], posterior.logvar[chosen])
         measured["likelihood"] = likelihood(
-            model, pixels[chosen], few, variance=variance, samples=settings.samples, rng=rng
+            model, pixels[chosen], few, variance=variance, samples=settings.samples, seed=seed
         )
-        prior = decode(model.network, rng.standard_normal(mean.shape, dtype=np.float32))
-    if classifier is not None and labels is not None:
-        measured["samples"] = sample_quality(classifier, images, labels, reconstructions, prior)
     return measured
 
 
@@ -133,7 +133,7 @@ def likelihood(
     *,
     variance: float,
     samples: int,
-    rng: np.random.Generator,
+    seed: int,
 ) -> dict[str, Any]:
     """ELBO and importance-sampled NLL of pixels [N, C, H, W] in [0, 1], as the model states it.
 
@@ -141,62 +141,50 @@ def likelihood(
     under which other variance it is measured too, its likelihood says (see nets.likelihood): its
     own stands at the top, others under their name.
 
-    Importance sampling draws from the model's own posterior. Where that is much narrower than the
-    exact one, as beside the calibrated variance of a model trained with a weak KL, the NLL comes
-    out too high: it is always a bound from above.
+    The NLL is by importance sampling from a proposal fitted to each image under the variance in
+    question (see measure.proposal). It is a bound from above: at most that. Where too few draws
+    count for it, it is absent, and ``effective_samples`` says so.
     """
-    variances = model.likelihood.variances(model.settings.kl_weight or 0.0, variance)
-    log_likelihoods, log_ratio = draw(model, pixels, posterior, variances, samples, rng)
     assert posterior.logvar is not None
+    variances = model.likelihood.variances(model.settings.kl_weight or 0.0, variance)
     rates, size = rate(posterior.mean, posterior.logvar), pixels[0].size
+    device = model.network.mean.weight.device
+    images, start = torch.from_numpy(pixels), torch.from_numpy(posterior.mean)
+
+    @torch.inference_mode()
+    def logits(z: torch.Tensor) -> torch.Tensor:
+        return model.network.logits(z.to(device)).cpu()
+
+    def log_likelihood(z: np.ndarray, stated: float | None) -> np.ndarray:
+        parts = zip(torch.from_numpy(z).split(BATCH), images.split(BATCH), strict=True)
+        each = [model.likelihood.log_probability(x, logits(some), stated) for some, x in parts]
+        return torch.cat(each).numpy()
+
+    # The same draws under every variance.
+    rng = seeds.stream(seed, "ELBO")
+    draws = [sample(*posterior, rng) for _ in range(min(samples, ELBO_DRAWS))]
 
     def under(name: str) -> dict[str, float]:
-        nll = importance_nll(log_likelihoods[name] + log_ratio)
         stated = variances[name]
-        return {
-            **({} if stated is None else {"variance": stated}),
-            "elbo": elbo(log_likelihoods[name].mean(1), rates),
-            "nll": nll.mean,
-            "nll_standard_error": nll.standard_error,
-            "bits_per_dimension": bits_per_dimension(nll.mean, size),
-        }
+        model_of = logits, model.likelihood, images
+        fitted = proposal.fit(*model_of, start, variance=stated, steps=PROPOSAL_STEPS)
+        generator = torch.Generator().manual_seed(seeds.number(seed, "NLL"))
+        nll = importance_nll(
+            proposal.log_weights(
+                fitted, *model_of, variance=stated, draws=samples, generator=generator
+            )
+        )
+        measured = {} if stated is None else {"variance": stated}
+        measured["elbo"] = elbo(np.mean([log_likelihood(z, stated) for z in draws], 0), rates)
+        measured["effective_samples"] = nll.effective
+        if nll.stands:
+            measured["nll"] = nll.mean
+            measured["nll_standard_error"] = nll.standard_error
+            measured["bits_per_dimension"] = bits_per_dimension(nll.mean, size)
+        return measured
 
     own = under("own") if "own" in variances else {}
     return {**own, **{name: under(name) for name in variances if name != "own"}}
-
-
-@torch.inference_mode()
-def draw(
-    model: Trained,
-    pixels: np.ndarray,
-    posterior: Posterior,
-    variances: dict[str, float | None],
-    samples: int,
-    rng: np.random.Generator,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Draw K = ``samples`` latents from the posterior of each image and decode them all.
-
-    Returns log p(x|z) under each of the variances, and log p(z) - log q(z|x), [N, K] each, in nats.
-    """
-    network, logvar = model.network, posterior.logvar
-    assert logvar is not None
-    device = network.mean.weight.device
-    log_likelihoods = {name: np.empty((len(pixels), samples)) for name in variances}
-    log_ratio = np.empty((len(pixels), samples))
-    for start in range(0, len(pixels), BATCH):
-        rows = np.s_[start : start + BATCH]
-        images = torch.from_numpy(pixels[rows]).to(device)
-        center, spread = posterior.mean[rows].astype(np.float64), np.exp(0.5 * logvar[rows])
-        for k in range(samples):
-            noise = rng.standard_normal(center.shape)
-            z = center + spread * noise
-            # log N(z; 0, I) - log N(z; mean, exp(logvar)): their constants cancel.
-            log_ratio[rows, k] = 0.5 * (noise**2 + logvar[rows] - z**2).sum(1)
-            logits = network.logits(torch.from_numpy(z).float().to(device))
-            for name, variance in variances.items():
-                log_likelihood = model.likelihood.log_probability(images, logits, variance)
-                log_likelihoods[name][rows, k] = log_likelihood.cpu().numpy()
-    return log_likelihoods, log_ratio
 
 
 def audit_numbers(
@@ -222,32 +210,3 @@ def audit_numbers(
         "ratio": result.ratio,
     }
     return {name: number for name, number in numbers.items() if number is not None}
-
-
-def sample_quality(
-    classifier: Classifier,
-    images: np.ndarray,
-    labels: np.ndarray,
-    reconstructions: np.ndarray,
-    prior: np.ndarray | None,
-) -> dict[str, float]:
-    """What a classifier sees in reconstructions and in samples from the prior, if any.
-
-    All are [N, C, H, W], as many of each. The Fréchet distances are of the features of this
-    project's own classifier: they are not FID, whose features are Inception's, and cannot be
-    compared with it, only with one another. A class is kept where a reconstruction is read as the
-    true label of its image: one that is misread before and after is not kept, so hold the
-    percentage against the classifier's own accuracy.
-    """
-    true, rebuilt = classify(classifier, images), classify(classifier, reconstructions)
-    measured = {}
-    if prior is not None:
-        sampled = classify(classifier, prior)
-        measured["frechet_prior"] = frechet_distance(true.features, sampled.features)
-        measured["digit_entropy"] = class_entropy(sampled.labels, classifier.classes)
-    return {
-        **measured,
-        "frechet_reconstructions": frechet_distance(true.features, rebuilt.features),
-        "frechet_floor": frechet_floor(true.features),
-        "digits_kept": accuracy(rebuilt.labels, labels),
-    }

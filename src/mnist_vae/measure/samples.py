@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
@@ -38,14 +39,45 @@ def _covariance_factor(features: np.ndarray) -> np.ndarray:
     return np.asarray(np.linalg.qr(scaled, mode="r"))
 
 
-def frechet_floor(features: np.ndarray) -> float:
-    """Fréchet distance of the even from the odd rows of real features [N, F]: chance alone.
+class Spread(NamedTuple):
+    """A number over several draws."""
 
-    What real images score as samples, N / 2 against N / 2; reconstructions may score less, being
-    of the very images that they are compared with. Rows alternate because the first half of
-    MNIST's test set is known to be cleaner than the second.
+    mean: float
+    standard_deviation: float
+
+
+def frechet_floor(
+    features: np.ndarray, others: np.ndarray, rng: np.random.Generator, draws: int = 5
+) -> Spread:
+    """Fréchet distance of real features [N, F] from as many drawn of other real ones [M, F].
+
+    What samples as good as real images would score: test images against N training images, drawn
+    without replacement, several times. Raises ValueError for fewer others than features, or fewer
+    than 2 draws.
     """
-    return frechet_distance(features[::2], features[1::2])
+    a, b = checks.matrix("features", features), checks.matrix("others", others)
+    if len(b) < len(a) or draws < 2:
+        raise ValueError(
+            f"found {draws} draws of {len(a)} from {len(b)} others, must be at least "
+            "2 draws, each of no more than there are"
+        )
+    distances = [
+        frechet_distance(a, b[rng.choice(len(b), len(a), replace=False)]) for _ in range(draws)
+    ]
+    return Spread(float(np.mean(distances)), float(np.std(distances, ddof=1)))
+
+
+def confident_share(confidence: np.ndarray, threshold: float = 0.9) -> float:
+    """Percentage of images that a classifier reads with a probability above ``threshold``.
+
+    ``confidence`` [N] is the probability of the likeliest class. Hold it against that of real
+    images: a classifier is less sure of shapes that are no digits, though not of all of them.
+    Raises ValueError for a probability outside 0 to 1.
+    """
+    sure = checks.vector("confidence", confidence)
+    if sure.min() < 0 or sure.max() > 1:
+        raise ValueError(f"confidence is in {sure.min():g} to {sure.max():g}, must be in 0 to 1")
+    return 100 * float((sure > threshold).mean())
 
 
 def class_entropy(predicted: np.ndarray, classes: int) -> float:

@@ -64,16 +64,19 @@ class Classified(NamedTuple):
     """float32 [N, F], the layer before the last."""
     labels: np.ndarray
     """int64 [N], the likeliest class."""
+    confidence: np.ndarray
+    """float32 [N], its probability."""
 
 
 @torch.inference_mode()
 def classify(network: Classifier, images: np.ndarray) -> Classified:
-    """Features and classes of images [N, C, H, W], uint8 or float in [0, 1]."""
+    """Features, classes and confidence of images [N, C, H, W], uint8 or float in [0, 1]."""
     device = network.head.weight.device
     scale = 255 if images.dtype == np.uint8 else 1
-    features, labels = [], []
+    features, logits = [], []
     for batch in torch.from_numpy(images).split(BATCH):
         last = network.features(batch.to(device).float() / scale)
         features.append(last.cpu().numpy())
-        labels.append(network.head(last).argmax(1).cpu().numpy())
-    return Classified(np.concatenate(features), np.concatenate(labels))
+        logits.append(network.head(last).cpu())
+    confidence, labels = torch.cat(logits).softmax(1).max(1)
+    return Classified(np.concatenate(features), labels.numpy(), confidence.numpy())

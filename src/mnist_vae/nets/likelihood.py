@@ -39,6 +39,11 @@ class Likelihood(Protocol):
     def log_probability(self, images: Tensor, logits: Tensor, variance: float | None) -> Tensor:
         """log p(x|z) in nats, float64 [B], under a variance of ``variances``."""
 
+    def slopes(
+        self, images: Tensor, logits: Tensor, variance: float | None
+    ) -> tuple[Tensor, Tensor]:
+        """First derivative of log p(x|z) by each logit and Fisher's information, both as logits."""
+
 
 class Fixed:
     """The squared error summed over pixels, a Gaussian of a variance that nothing states.
@@ -64,6 +69,12 @@ class Fixed:
     def log_probability(self, images: Tensor, logits: Tensor, variance: float | None) -> Tensor:
         """That of a Gaussian."""
         return gaussian(images, logits, variance)
+
+    def slopes(
+        self, images: Tensor, logits: Tensor, variance: float | None
+    ) -> tuple[Tensor, Tensor]:
+        """Those of a Gaussian."""
+        return gaussian_slopes(images, logits, variance)
 
 
 class Gaussian:
@@ -93,6 +104,12 @@ class Gaussian:
         """That of a Gaussian."""
         return gaussian(images, logits, variance)
 
+    def slopes(
+        self, images: Tensor, logits: Tensor, variance: float | None
+    ) -> tuple[Tensor, Tensor]:
+        """Those of a Gaussian."""
+        return gaussian_slopes(images, logits, variance)
+
 
 class Bernoulli:
     """Each pixel a coin: the binary cross-entropy.
@@ -118,6 +135,13 @@ class Bernoulli:
         """The cross-entropy with its sign turned."""
         return -self.cost(images.double(), logits.double(), torch.empty(0))
 
+    def slopes(
+        self, images: Tensor, logits: Tensor, variance: float | None
+    ) -> tuple[Tensor, Tensor]:
+        """The error, and the variance of a coin."""
+        pixels = logits.sigmoid()
+        return images - pixels, pixels * (1 - pixels)
+
 
 KINDS: dict[Name, Likelihood] = {
     "fixed": Fixed(),
@@ -141,3 +165,13 @@ def gaussian(images: Tensor, logits: Tensor, variance: float | None) -> Tensor:
         raise ValueError(f"variance is {variance}, must be a finite number above 0")
     error = squared_error(images.double(), logits.sigmoid().double())
     return -0.5 * (error / variance + images.shape[1:].numel() * math.log(2 * math.pi * variance))
+
+
+def gaussian_slopes(
+    images: Tensor, logits: Tensor, variance: float | None
+) -> tuple[Tensor, Tensor]:
+    """Derivative of log N(x; sigmoid(logits), variance · I) by each logit, and its information."""
+    assert variance is not None
+    pixels = logits.sigmoid()
+    slope = pixels * (1 - pixels)
+    return (images - pixels) * slope / variance, slope.square() / variance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mnist_vae.report.samples import best
 from mnist_vae.report.study import Counterparts
 from mnist_vae.report.tables import Metrics, number, series, show
 from mnist_vae.study.answer import finding
@@ -23,18 +24,25 @@ class Pair(NamedTuple):
 def answer(
     models: Mapping[str, Any],
     measured: Mapping[str, Metrics],
+    classifier: Metrics,
+    real: Metrics,
     noun: str,
     study: Counterparts | None = None,
 ) -> list[str]:
-    """What the page's models say to the question, in two sentences: squared errors, and the rest.
+    """What the page's models say to the question, in up to three sentences.
 
     Each autoencoder is set beside a VAE of as many dimensions, one with the notebook's objective
     if there is one, the pair of most dimensions first; without a pair the first sentence says so.
-    Which is better the study says, where it has both: one seed does not. ``noun`` is what a class
+    Which is better the study says, where it has both: one seed does not. ``classifier`` and
+    ``real`` are what was measured of the classifier and of real images, ``noun`` is what a class
     is called.
     """
     matched = pairs(models, measured)
-    sentences = (_on_errors(matched, measured, study), _on_gains(matched, measured, noun))
+    sentences = (
+        _on_errors(matched, measured, study),
+        _on_gains(matched, measured, real, noun),
+        _on_made(measured, classifier, noun),
+    )
     return [sentence for sentence in sentences if sentence]
 
 
@@ -91,25 +99,42 @@ def _both(pair: Pair, errors: Mapping[str, float]) -> str:
     )
 
 
-def _on_gains(matched: Sequence[Pair], measured: Mapping[str, Metrics], noun: str) -> str:
-    """What the prior and the latents are worth: of the first pair, and of the best sampler."""
-    gains = [_on_samples(matched, measured), _on_probes(matched, measured, noun)]
+def _on_gains(
+    matched: Sequence[Pair], measured: Mapping[str, Metrics], real: Metrics, noun: str
+) -> str:
+    """What samples and latents of the first pair are worth, or of all models without a pair."""
+    gains = [_on_samples(matched, measured, real), _on_probes(matched, measured, noun)]
     listed = "; ".join(filter(None, gains))
     return f"Beyond reconstruction, {listed}." if listed else ""
 
 
-def _on_samples(matched: Sequence[Pair], measured: Mapping[str, Metrics]) -> str:
-    distances = _numbers(measured, "samples.frechet_prior")
-    if not distances:
+def _on_samples(matched: Sequence[Pair], measured: Mapping[str, Metrics], real: Metrics) -> str:
+    chosen = [name for pair in matched[:1] for name in pair[1:]] or list(measured)
+    least = {name: d for name in chosen if (d := best(measured[name])) is not None}
+    if not least:
         return ""
-    best = min(distances, key=lambda name: distances[name])
-    first = [pair.vae for pair in matched[:1] if pair.vae in distances and pair.vae != best]
-    listed = series([f"{show(distances[name], 3)} for {name}" for name in [*first, best]])
-    floor = number(measured[best], "samples.frechet_floor")
-    real = "" if floor is None else f" (one half of the test images to the other: {show(floor, 3)})"
+    standard = _numbers({name: measured[name] for name in least}, "samples.standard.frechet")
+    references = [f"from N(0, I) {show(d, 3)} for {name}" for name, d in standard.items()]
+    if (floor := number(real, "frechet")) is not None:
+        references.append(f"of real images {show(floor, 3)}")
+    listed = series([f"{show(distance, 3)} for {name}" for name, distance in least.items()])
     return (
-        "only a VAE has a prior to sample from, and the Fréchet distance of its samples to the "
-        f"test images is {listed}{real}"
+        f"the Fréchet distance of samples to the test images is {listed}, each from the best of "
+        f"its priors{f' ({series(references)})' if references else ''}"
+    )
+
+
+def _on_made(measured: Mapping[str, Metrics], classifier: Metrics, noun: str) -> str:
+    """What pictures are worth that a model made for the label asked for."""
+    accuracies = _numbers(measured, "made.test_accuracy")
+    if not accuracies:
+        return ""
+    listed = series([f"{show(value, 3)}% ({name})" for name, value in accuracies.items()])
+    real = number(classifier, "test_accuracy")
+    beside = "" if real is None else f", one trained on real pictures that of {show(real, 3)}%"
+    return (
+        f"A classifier trained only on labelled pictures that a model made names the {noun} of "
+        f"{listed} of the real test images{beside}."
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from mnist_vae.errors import InputError
 from mnist_vae.files.store import AGAIN
 from mnist_vae.measure import audit
-from mnist_vae.measure.catalog import METRICS, SOURCES, explain
+from mnist_vae.measure.catalog import METRICS, SAMPLED, SOURCES, Metric, explain
 from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report import study
 from mnist_vae.report.answer import QUESTION, answer
@@ -27,6 +27,7 @@ from mnist_vae.report.document import (
 )
 from mnist_vae.report.pictures import COMPARED, RATE_DISTORTION, Sizes, others, points, side_by_side
 from mnist_vae.report.provenance import data_lines, provenance
+from mnist_vae.report.samples import PRIORS, samples
 from mnist_vae.report.study import Counterparts, Grid
 from mnist_vae.report.tables import ABSENT, Metrics, comparison, number, row_name, show
 
@@ -36,6 +37,7 @@ def compose(
     measured: Mapping[str, Metrics],
     sizes: Sizes,
     classifier: Metrics,
+    real: Metrics,
     data: DatasetFacts,
     settings: Mapping[str, Any],
     facts: Mapping[str, str],
@@ -45,10 +47,11 @@ def compose(
 
     ``models`` are those of params.yaml and ``measured`` their metrics, by name; ``sizes`` has the
     paths ``figures/MODEL/FIGURE.png`` and rate_distortion.png; ``classifier`` is what was measured
-    of the classifier, nothing if there is none, and ``data`` what the images are; ``settings`` are
-    the other params to show, with ``recipe``; ``facts`` are further lines of provenance, each with
-    its name. ``grids`` are those that the study ran on these images, whose figures ``sizes`` has as
-    study/GRID/figures/FIGURE.png. Sections without content are left out.
+    of the classifier and ``real`` of real images, nothing if there is no classifier, and ``data``
+    what the images are; ``settings`` are the other params to show, with ``recipe``; ``facts`` are
+    further lines of provenance, each with its name. ``grids`` are those that the study ran on these
+    images, whose figures ``sizes`` has as study/GRID/figures/FIGURE.png. Sections without content
+    are left out.
 
     Raises InputError where there is no model, or where a model's numbers allow no audit.
     """
@@ -57,13 +60,14 @@ def compose(
     facts = {**data_lines(data), **facts}
     found = study.counterparts(grids, str(settings.get("recipe")), models)
     sections = [
-        Section(QUESTION, _opening(models, measured, data, found, sizes)),
+        Section(QUESTION, _opening(models, measured, classifier, real, data, found, sizes)),
         Section("All models compared", _comparison(models, measured, data, found)),
         Section("Rate and distortion", _plane(measured, sizes)),
         *(
             Section(title, side_by_side(models, sizes, figure))
             for figure, (title, _) in COMPARED.items()
         ),
+        Section("Samples beside real images", samples(measured, real)),
         Section("Is the KL too weak or too strong?", _audits(measured)),
         Section("More figures of each model", others(models, sizes)),
         Section("How each number is made", _definitions(measured, classifier, data)),
@@ -78,12 +82,14 @@ def compose(
 def _opening(
     models: Mapping[str, Any],
     measured: Mapping[str, Metrics],
+    classifier: Metrics,
+    real: Metrics,
     data: DatasetFacts,
     found: Counterparts | None,
     sizes: Sizes,
 ) -> list[Block]:
     answered = study.opening(found.grid, sizes) if found else []
-    sentences = answer(models, measured, data.noun, found)
+    sentences = answer(models, measured, classifier, real, data.noun, found)
     caveat = "Each model on this page was trained once: see what one seed can say, below."
     own = [Paragraph([sentence], lead=not answered) for sentence in sentences]
     return [*answered, *own, Paragraph([caveat])]
@@ -153,8 +159,9 @@ def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
         "the variance that the decoder's error on the test images shows, it says how many times "
         "weaker the KL is than in the ELBO of that decoder ("
     )
+    calibrated = "). A decoder that was trained with the variance of its error is near 1 by nature."
     return [
-        Paragraph([introduction, _cite("Rybkin et al. 2021"), ")."]),
+        Paragraph([introduction, _cite("Rybkin et al. 2021"), calibrated]),
         DefinitionList(findings),
         Table("Audit of the KL", ["", *_AUDITED.values()], {"": rows}),
     ]
@@ -176,8 +183,8 @@ def _definitions(
     measured: Mapping[str, Metrics], classifier: Metrics, data: DatasetFacts
 ) -> list[Block]:
     entries = []
-    for metric in (metric for metrics in METRICS.values() for metric in metrics):
-        if all(number(metrics, metric.path) is None for metrics in measured.values()):
+    for metric in (*(metric for metrics in METRICS.values() for metric in metrics), *SAMPLED):
+        if not _is_measured(metric, measured):
             continue
         parts: list[Inline] = [explain(metric, data)]
         for source in metric.sources:
@@ -191,6 +198,12 @@ def _definitions(
         )
         entries.append(("The classifier", [origin]))
     return [DefinitionList(entries)] if entries else []
+
+
+def _is_measured(metric: Metric, measured: Mapping[str, Metrics]) -> bool:
+    """Whether any model has the number, or its samples of any prior."""
+    paths = [metric.path, *(f"samples.{prior}.{metric.path}" for prior in PRIORS)]
+    return any(number(metrics, p) is not None for metrics in measured.values() for p in paths)
 
 
 def _cite(source: str) -> Link:

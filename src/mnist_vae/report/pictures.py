@@ -20,7 +20,9 @@ RATE_DISTORTION = "rate_distortion.png"
 CAPTIONS = {
     "loss": "Training loss",
     "reconstructions": "Test images, each beside its reconstruction",
-    "prior_samples": "Samples from the prior",
+    "samples": "Samples from each prior beside real images",
+    "labelled_rows": "Samples asked for, one class a row",
+    "nearest": "Samples, each above the nearest training image",
     "latent_map": "Map of the latents of the test images",
     "latent_pca": "The two principal axes of the latents",
     "class_digits": "One latent of each class, decoded",
@@ -36,11 +38,17 @@ CAPTIONS = {
 COMPARED = {
     "reconstructions": (
         "Reconstructions",
-        "The same test images, each beside its reconstruction.",
+        "The same test images, each beside its reconstruction. It is decoded from the mean of the "
+        "posterior, where the notebook decodes a draw.",
     ),
-    "prior_samples": (
-        "Samples from the prior",
-        "Decoded draws from N(0, I). An autoencoder has no prior to draw from.",
+    "samples": (
+        "Samples from each prior",
+        "Decoded draws beside real test images: from N(0, I), which only a VAE is trained towards, "
+        "and from priors that were fitted to the latents of training images afterwards.",
+    ),
+    "labelled_rows": (
+        "Labelled pictures",
+        "Decoded draws from the prior of one class in each row: what was asked for is the label.",
     ),
     "latent_map": (
         "Maps of the latents",

@@ -14,7 +14,9 @@ from msgspec import Meta
 
 from mnist_vae import seeds
 from mnist_vae.files.store import Arrays
-from mnist_vae.latents.codes import Posterior, decode, encode, sample
+from mnist_vae.latents import priors
+from mnist_vae.latents.codes import decode, encode
+from mnist_vae.latents.posteriors import Posterior, sample
 from mnist_vae.measure import evaluate
 from mnist_vae.measure.distortion import distortion
 from mnist_vae.measure.evaluate import Trained
@@ -25,6 +27,9 @@ from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.settings import Settings
 
 Numbers: TypeAlias = dict[str, float]
+
+COMPONENTS = 20
+"""Gaussians in the mixture that is fitted to latents."""
 
 
 class MeasureSettings(Settings, frozen=True, kw_only=True):
@@ -141,7 +146,7 @@ def _rate(subject: Subject) -> Numbers:
 
 
 def _likelihood(subject: Subject) -> Numbers:
-    """ELBO and NLL in nats under the calibrated variance; see evaluate.likelihood."""
+    """ELBO in nats under the calibrated variance, and NLL where it stands; evaluate.likelihood."""
     mean, logvar = subject.posterior
     if logvar is None:
         return {}
@@ -155,10 +160,10 @@ def _likelihood(subject: Subject) -> Numbers:
         Posterior(few["mean"], few["logvar"]),
         variance=subject.trained_variance,
         samples=subject.settings.likelihood_samples,
-        rng=subject.rng("likelihood"),
+        seed=seeds.number(subject.seed, "study likelihood"),
     )
     calibrated = measured.get("calibrated", measured)
-    return {"elbo": calibrated["elbo"], "nll": calibrated["nll"]}
+    return {name: calibrated[name] for name in ("elbo", "nll") if name in calibrated}
 
 
 def _latents(subject: Subject) -> Numbers:
@@ -192,10 +197,25 @@ def _standard_normal(fit: Posterior, count: int, rng: np.random.Generator) -> np
     return rng.standard_normal((count, fit.mean.shape[1]), dtype=np.float32)
 
 
+def _gaussian(fit: Posterior, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws of a Gaussian fitted to draws from the posteriors."""
+    return priors.draw(priors.gaussian(sample(*fit, rng)), count, rng).latents
+
+
+def _mixture(fit: Posterior, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws of a mixture of Gaussians fitted likewise."""
+    fitted = priors.mixture(sample(*fit, rng), COMPONENTS, seed=int(rng.integers(2**32)))
+    return priors.draw(fitted, count, rng).latents
+
+
 Draw: TypeAlias = Callable[[Posterior, int, np.random.Generator], "np.ndarray | None"]
 """So many latents [count, D] of a prior, fitted on posteriors; None where a model has none."""
 
-PRIORS: Mapping[str, Draw] = {"standard": _standard_normal}
+PRIORS: Mapping[str, Draw] = {
+    "standard": _standard_normal,
+    "gaussian": _gaussian,
+    "mixture": _mixture,
+}
 GROUPS: Mapping[str, Callable[[Subject], Numbers]] = {
     "distortion": _distortion,
     "rate": _rate,

@@ -19,6 +19,7 @@ from mnist_vae.nets.vae import VAE
 from mnist_vae.train import graph, loop, objective
 from mnist_vae.train.checkpoint import Checkpoints
 from mnist_vae.train.optimizer import Optimizer
+from mnist_vae.train.recentre import recentre
 from mnist_vae.train.recipe import Recipe
 
 FOLDER = Path("checkpoints")  # outside the outputs of DVC, which it deletes before a run
@@ -79,8 +80,9 @@ def train(
     """Initialize and train a network in place; see ``loop.train``, and ``Autoencode.binarise``.
 
     ``images`` are uint8 [N, C, H, W] on the device to train on, which ``device`` names where they
-    are too many for it and stay on the CPU. An epoch's means are ``loss``,
-    ``squared_error`` and, in nats, the ``kl`` of a VAE.
+    are too many for it and stay on the CPU. An epoch's means are ``loss``, ``squared_error`` and,
+    in nats, the ``kl`` of a VAE, as they were before the latents are recentred after the last one,
+    if the recipe says so.
     """
     generator = torch.Generator().manual_seed(seeds.number(seed, "initialize"))
     # In parts, for torch makes numbers of eight bytes of all that it sums.
@@ -92,6 +94,8 @@ def train(
     yield from loop.train(
         task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints
     )
+    if recipe.recentre and network.variational:
+        recentre(network, images)
 
 
 def checkpoints_of(

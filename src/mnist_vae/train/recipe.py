@@ -40,6 +40,8 @@ class Recipe(Settings, frozen=True, kw_only=True):
     """How parameters are drawn; see nets.initialize."""
     precision: Literal["float32", "bfloat16"]
     """Of activations but latents; bfloat16 only where the hardware has it, parameters float32."""
+    recentre: bool = False
+    """Whether a VAE's latents are shifted and scaled in the end for the least KL; see recentre."""
 
     def for_images(self, count: int) -> Recipe:
         """The recipe of a training on so many images."""

@@ -1,0 +1,72 @@
+"""Shift and scale of each latent dimension, set after training so that the KL is least.
+
+A decoder whose first layer is linear does not care where a dimension lies and how far it spreads:
+what the heads of the encoder are shifted and scaled by, that layer can undo exactly. The KL does
+care, and a training of few epochs with a small KL weight leaves much of it unspent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets.vae import VAE
+
+
+@torch.no_grad()
+def recentre(network: VAE, images: Tensor) -> None:
+    """Bring the mean KL of images to its least over shifts and scales of the latent dimensions.
+
+    ``images`` are uint8 [N, C, H, W] on any device. Reconstructions stay as they are but
+    for rounding, from the mean and from a draw alike. Raises ValueError for an autoencoder.
+
+    Only a diagonal map is exact: one that mixes dimensions (whitening by the full covariance)
+    could be put into the head of the mean and the decoder, but a posterior with a diagonal
+    covariance would not stay one. ``latents.priors`` fits what that leaves.
+    """
+    if network.logvar is None:
+        raise ValueError("an autoencoder has no KL to bring to its least")
+    device = network.mean.weight.device
+    posteriors = [network.encode(batch.to(device).float() / 255) for batch in images.split(BATCH)]
+    mean = torch.cat([mean for mean, _ in posteriors])
+    logvar = torch.cat([logvar for _, logvar in posteriors if logvar is not None])
+    shift, scale = moments(mean, logvar)
+    rescale(network, shift, scale)
+
+
+def moments(mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each dimension over draws from posteriors [N, D], [D] each.
+
+    Of all shifts a and scales s, these give (z - a) / s the least mean KL from N(0, 1), which is
+    then ½ (log s² - mean of logvar): the derivatives of the mean of
+    ½ ((mean - a)² / s² + exp(logvar) / s² - 1 - logvar + log s²) vanish there alone.
+    """
+    wide = torch.float32 if mean.device.type == "mps" else torch.float64  # MPS has no float64
+    mean, logvar = mean.to(wide), logvar.to(wide)
+    variance = mean.var(0, correction=0) + logvar.exp().mean(0)
+    return mean.mean(0), variance.sqrt()
+
+
+@torch.no_grad()
+def rescale(network: VAE, shift: Tensor, scale: Tensor) -> None:
+    """Give each latent dimension z the value (z - shift) / scale, and let the decoder undo it.
+
+    ``shift`` and ``scale`` are [D], the scales above 0. The network computes the same images.
+    """
+    assert network.logvar is not None
+    first = network.hidden[0]
+    assert isinstance(first, nn.Linear)
+    _set(network.mean, lambda w, b: (w / scale[:, None], (b - shift) / scale))
+    _set(network.logvar, lambda w, b: (w, b - 2 * scale.log()))
+    _set(first, lambda w, b: (w * scale, b + w @ shift))
+
+
+def _set(layer: nn.Linear, change: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
+    """Change weight and bias, computed in float64 where the device has it."""
+    wide = torch.float32 if layer.weight.device.type == "mps" else torch.float64
+    weight, bias = change(layer.weight.to(wide), layer.bias.to(wide))
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
