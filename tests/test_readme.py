@@ -71,6 +71,6 @@ def test_the_code_runs_and_gives_the_shapes_that_stand_beside_it(project: Path) 
     """In a small project, with its 2-d model in the place of the 16-d one."""
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     shapes = re.findall(r"float32 (\[.*?\])", code)
-    code = code.replace("vae16", MODEL) + "\nfor array in samples, digits: print([*array.shape])"
+    code = code.replace("vae16", MODEL) + "\nfor array in sevens, digits: print([*array.shape])"
     done = run(project, sys.executable, "-W", "error", "-c", code)
     assert done.stdout.splitlines() == shapes, done.stderr
