@@ -57,9 +57,9 @@ def compare(epochs: int, seeds: int) -> dict[str, Any]:
     )
     train, test = read_split("train"), read_split("test")
     notebook = replace(notebook, epochs=epochs, precision=fast.precision)
+    loop = json.loads(python(Path(), str(ROOT / "benchmarks/notebook.py")).splitlines()[-1])
     ours = [learn(train, test, settings, fast, seed) for seed in range(seeds)]
     theirs = [learn(train, test, settings, notebook, seed) for seed in range(seeds)]
-    loop = json.loads(python(Path(), str(ROOT / "benchmarks/notebook.py")).splitlines()[-1])
     marks = [epoch for epoch in (1, 2, 4, 10, 20, 30, 100, 300) if epoch <= epochs]
     return {
         "images": len(train.images),

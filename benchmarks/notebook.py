@@ -37,7 +37,7 @@ class Images(Dataset[Tensor]):
         return len(self.images)
 
     def __getitem__(self, index: int) -> Tensor:
-        """One image, float32 [1, 28, 28] in [0, 1]."""
+        """One image, float32 [C, H, W] in [0, 1]."""
         return torch.from_numpy(self.images[index]).to(torch.float32).div(255)
 
 
@@ -47,7 +47,8 @@ def main() -> None:
     loader = DataLoader(
         Images(arrays["images"]), batch_size=BATCH_SIZE, shuffle=True, num_workers=WORKERS
     )
-    network = VAE(LATENT_DIM).to(device)  # with PyTorch's own initialization
+    size, channels = arrays["images"].shape[-1], arrays["images"].shape[1]
+    network = VAE(LATENT_DIM, image_size=size, channels=channels).to(device)  # PyTorch's start
     optimizer = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
 
     def step(images: Tensor) -> float:
