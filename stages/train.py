@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from mnist_vae import parallel, process
-from mnist_vae.files import curves
+from mnist_vae.files import curves, lock
 from mnist_vae.files.split import read_split
 from mnist_vae.nets import devices, weights
 from mnist_vae.nets.model import ModelSettings, build
@@ -25,6 +25,14 @@ from mnist_vae.train.recipe import Recipe
 def main() -> None:
     process.tune_for_training()
     name = process.argument("MODEL")
+    if parallel.is_first():
+        with lock.held(autoencode.FOLDER / f".{name}.lock", f"training {name}"):
+            train(name)
+    else:
+        train(name)
+
+
+def train(name: str) -> None:
     settings, recipe, seed = read_params(
         (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
