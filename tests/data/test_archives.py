@@ -160,3 +160,9 @@ def test_a_source_that_sends_too_much_is_not_read_into_memory(
     monkeypatch.setattr(archives, "ARCHIVE_LIMIT", limit)
     with peak_below(25_000_000), pytest.raises(InputError, match=f"more than {message}"):
         read_files(path, PINNED)
+
+
+def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(tmp_path: Path) -> None:
+    path = lay_out(tmp_path / "crowded", small.crowded())
+    with peak_below(25_000_000), pytest.raises(InputError, match="lists members in more than 1 M"):
+        read_files(path, PINNED)
