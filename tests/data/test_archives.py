@@ -117,6 +117,9 @@ BAD_ARCHIVES = {
     ],
     "bytes, must be|no such file|damaged": [tar(FILES)[:-16_000]],
     "no such file": [tar({})],
+    "packed by xz; must be a tar, a tar.gz or a zip": [tar(FILES, "w:xz")],
+    "packed by bzip2; must be": [tar(FILES, "w:bz2")],
+    "packed by zstd; must be": [b"\x28\xb5\x2f\xfd" + bytes(100)],
 }
 
 

@@ -45,6 +45,9 @@ _DAMAGED = (
     NotImplementedError,
 )
 
+_OTHERS = {b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+"""How archives start that are not read."""
+
 _Candidates = Generator[tuple[str, IO[bytes]], None, None]
 
 
@@ -123,9 +126,12 @@ def _candidates(path: Path, names: Mapping[str, str]) -> _Candidates:
     if not path.is_file():
         raise InputError("not a file" if path.exists() else "not found")
     with path.open("rb") as stream:
-        start = stream.read(4)
+        start = stream.read(5)
         stream.seek(0)
-        if start == b"PK\x03\x04":
+        for magic, name in _OTHERS.items():
+            if start.startswith(magic):
+                raise InputError(f"packed by {name}; must be a tar, a tar.gz or a zip, or a folder")
+        if start.startswith(b"PK\x03\x04"):
             yield from _zip_members(path, names)
         elif start.startswith(b"\x1f\x8b"):
             with gzip.open(stream) as unzipped:
