@@ -225,7 +225,7 @@ def test_the_files_of_tests_that_are_named_exist(path: str) -> None:
     assert (ROOT / path).exists()
 
 
-# --- DVC's own state -------------------------------------------------------------------------------
+# --- DVC's own state ------------------------------------------------------------------------------
 
 
 def test_make_puts_what_dvc_unpickles_where_nobody_else_can_write(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_make_puts_what_dvc_unpickles_where_nobody_else_can_write(tmp_path: Path
         assert re.search(f"^{name}:.* {state.relative_to(copy)}", targets, re.MULTILINE)
 
 
-# --- What comes from outside into CI ---------------------------------------------------------------
+# --- What comes from outside into CI --------------------------------------------------------------
 
 
 def test_actions_and_uv_are_pinned() -> None:

@@ -28,7 +28,7 @@ CUT: dict[Path, Callable[[str], object]] = {
 }
 
 CONFLICT = (
-    "holds conflict markers of a merge; take one side (git checkout --ours dvc.lock), then run again"
+    "holds conflict markers of a merge; take one side, git checkout --ours dvc.lock, run again"
 )
 
 

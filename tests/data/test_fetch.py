@@ -122,9 +122,7 @@ def test_an_archive_of_headers_in_headers_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a shell may not limit memory")
-def test_the_memory_of_a_reader_is_limited(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_memory_of_a_reader_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = lay_out(tmp_path / "large", small.tar(FILES | {"large": bytes(2**20)}))
     monkeypatch.setattr(fetch, "READ_LIMITS", {"v": 2**16})
     assert "MemoryError" in reason(f"local:{path}") or "memory" in reason(f"local:{path}")

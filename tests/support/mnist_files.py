@@ -102,7 +102,7 @@ def zipped(members: Mapping[str, bytes], packing: int = zipfile.ZIP_STORED, mode
 
 
 def endless() -> bytes:
-    """A small tar archive whose extended header is digits alone, in which tarfile looks for ever."""
+    """A small tar archive whose extended header, all digits, keeps tarfile busy for ever."""
     digits = b"7" * 2**22
     header = tarfile.TarInfo("././@PaxHeader")
     header.type, header.size = tarfile.XHDTYPE, len(digits)

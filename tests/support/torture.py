@@ -3,10 +3,11 @@
 Usage: make torture, or python -m support.torture [--kills 50] [--seed 0] [--out FILE]
 
 A small project (two models, 400 images) runs once from nothing to its end. Then it does so in other
-folders, killed and started again at once: in turn DVC and its stage together, DVC alone and the stage
-alone, by SIGKILL, SIGTERM and SIGINT, at random moments and just as something was written. Every file of every stage must become what it was in the first run, byte for byte, and nothing may
-be left over. Only the download, which needs a network, counts as done. Exits 1 where a file
-differs, something is left over, Ctrl-C ends in a traceback, or a person would have to mend a thing.
+folders, killed and started again at once: DVC and its stage together, DVC alone and the stage alone
+in turn, by SIGKILL, SIGTERM and SIGINT, at random moments and just as something was written. Every
+file of every stage must become what it was in the first run, byte for byte, and nothing may be left
+over. Only the download, which needs a network, counts as done. Exits 1 where a file differs,
+something is left over, Ctrl-C ends in a traceback, or a person would have to mend a thing.
 """
 
 from __future__ import annotations

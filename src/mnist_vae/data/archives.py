@@ -45,7 +45,13 @@ _DAMAGED = (
     NotImplementedError,
 )
 
-_OTHERS = {b"\xfd7zXZ": "xz", b"BZh": "bzip2", b"\x28\xb5\x2f\xfd": "zstd", b"7z\xbc\xaf": "7z", b"Rar!": "rar"}
+_OTHERS = {
+    b"\xfd7zXZ": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
+}
 """How archives start that are not read."""
 
 _Candidates = Generator[tuple[str, IO[bytes]], None, None]

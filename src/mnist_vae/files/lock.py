@@ -19,7 +19,7 @@ PATIENCE = 10
 
 @contextlib.contextmanager
 def held(path: Path, what: str) -> Iterator[None]:
-    """Let one process alone do ``what``; the file at ``path`` says which, and is removed at the end.
+    """Let one process alone do ``what``; the file at ``path`` says which, and is gone at the end.
 
     Raises InputError that names the other process if that is still at it after PATIENCE, and
     OSError that names ``path``.
@@ -45,7 +45,7 @@ def held(path: Path, what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def temporary(path: Path) -> Iterator[Path]:
-    """A new, empty file beside ``path``, under a name of its own; removed at the end, if it is there.
+    """A new, empty file beside ``path``, under a name of its own; gone at the end.
 
     What dead processes left beside ``path`` is removed before. Raises OSError.
     """
@@ -70,7 +70,7 @@ def _take(path: Path) -> int | None:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     try:
         # Its last holder may have removed it between the two calls.
-        if _lock(file) is not False and os.path.samestat(os.stat(path), os.fstat(file)):
+        if _lock(file) is not False and os.path.samestat(path.stat(), os.fstat(file)):
             return file
     except FileNotFoundError:
         pass

@@ -122,7 +122,9 @@ def show_turns(written: str) -> str:
     Unseen, they could make a page read otherwise than it is written (https://trojansource.codes).
     """
     return re.sub(
-        "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", lambda turn: f"(U+{ord(turn[0]):04X})", written
+        "[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]",
+        lambda turn: f"(U+{ord(turn[0]):04X})",
+        written,
     )
 
 
