@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+STATE := .dvc/tmp/site
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Set by some shells and editors; it would lead uv and mypy to another environment.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
@@ -72,9 +73,16 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 	@echo "requirements.txt made anew; make test installs and tries it"
 
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
-	@rm -rf $(VENV) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) $(STATE) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .coverage mutants src/*.egg-info
 	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# What DVC unpickles lies by default where everybody on the machine can write.
+reproduce study study-notebook test torture check-lock: $(STATE)
+
+$(STATE): | $(READY)
+	@dvc config --quiet --local core.site_cache_dir "$(CURDIR)/$@"
+	@mkdir -p $(@D) && mkdir -m 700 $@
 
 $(READY): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || \
@@ -85,8 +93,9 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	    echo "error: $(PYTHON) -m venv failed: see above" >&2; exit 1; }
 	@command -v uv >/dev/null || $(VENV)/bin/python -m pip install --quiet \
-	    --disable-pip-version-check uv || { echo "error: uv could not be installed: is there a \
-	network, and does pip reach its package index?" >&2; exit 1; }
+	    --disable-pip-version-check --require-hashes --requirement \
+	    <(sed -n '/^uv==/,/[^\\]$$/p' requirements.txt) || { echo "error: uv could not be installed: \
+	is there a network, and does pip reach its package index?" >&2; exit 1; }
 	@uv pip sync --python $(VENV)/bin/python requirements.txt || { echo "error: the packages of \
 	requirements.txt could not be installed: see above; is there a network?" >&2; exit 1; }
 	@uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mend_lock
+import psutil
 import pytest
 from dvc.repo import Repo
 from support.host import MODEL, OTHER
@@ -210,6 +211,35 @@ def test_a_run_killed_three_times_gives_byte_for_byte_what_one_left_alone_gave(
     }
 
 
+def test_what_an_orphan_wrote_is_not_taken_for_what_the_next_run_writes(small: Path) -> None:
+    """DVC is killed alone, and run again at once with other params."""
+    before = outputs(small)
+    with restored(small / "params.yaml"):
+        set_param("recipes", "fast", "epochs", to=1000)(small)
+        with subprocess.Popen(
+            ["dvc", "repro", "train@vae2"],
+            cwd=small,
+            env=environment(small),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as dvc:
+            # DVC has removed the last run's curve when there are epochs of another number.
+            deadline = time.monotonic() + 120
+            while not list((small / "checkpoints").glob("vae2.*.000003.safetensors")):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            (stage,) = psutil.Process(dvc.pid).children()
+            dvc.kill()
+        set_param("recipes", "fast", "epochs", to=4)(small)
+        done = run(small, "dvc", "repro", "train@vae2")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not stage.is_running()
+        assert len((small / CURVE).read_text().splitlines()) == 1 + 4
+        assert "train@vae2" not in stale(small)
+    done = run(small, "dvc", "repro")
+    assert (done.returncode, outputs(small)) == (0, before)
+
+
 def mend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.chdir(folder)
     return mend_lock.main()
@@ -286,6 +316,25 @@ def test_only_what_dvc_cannot_read_is_removed(
     (tmp_path / name).write_text(text)
     assert mend(tmp_path, monkeypatch) == (0 if removed else 1)
     assert (tmp_path / name).exists() == (not removed)
+
+
+OURS, THEIRS = "    md5: 0123", "    md5: 4567"
+CONFLICTS = {
+    "merge": f"{LOCK[:500]}\n<<<<<<< HEAD\n{OURS}\n=======\n{THEIRS}\n>>>>>>> other\n{LOCK[500:]}",
+    "diff3": f"<<<<<<< HEAD\n{OURS}\n||||||| base\n=======\n{THEIRS}\n>>>>>>> other\n",
+}
+
+
+@pytest.mark.parametrize("text", CONFLICTS.values(), ids=CONFLICTS.keys())
+def test_a_lock_that_git_could_not_merge_is_left_to_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "dvc.lock").write_text(text)
+    assert mend(tmp_path, monkeypatch) == 1
+    assert (tmp_path / "dvc.lock").read_text() == text
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith("error: dvc.lock: holds conflict markers of a merge; ")
 
 
 # ---- Experiments --------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support.host import MODEL, Host
-from support.project import edit, identities, restored
+from support.project import STAGES, edit, identities, restored
 
 from mnist_vae.files import store
 
@@ -91,3 +91,17 @@ def test_good_input_passes(host: Host, project: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     changed = {path.parent.name for path, new in identities(project).items() if before[path] != new}
     assert changed == {"latents", "images"}
+
+
+# --- Elsewhere ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_in_another_folder_says_where_it_has_to_run(
+    host: Host, tmp_path: Path, stage: str
+) -> None:
+    ended = host.run(tmp_path, stage)
+    script = STAGES[stage]["cmd"].split()[1].removeprefix("stages/")
+    line = f"{script}: error: params.yaml: not found; run from the project's top folder\n"
+    assert (ended.code, ended.err) == (1, line)
+    assert list(tmp_path.iterdir()) == []

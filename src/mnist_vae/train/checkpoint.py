@@ -57,8 +57,9 @@ class Checkpoints:
 
         The folder stays: another training may be about to write there.
         """
-        for path in [*self.folder.glob(f"{self.name}.*"), *self.folder.glob(f".{self.name}.*")]:
-            path.unlink(missing_ok=True)
+        for pattern in (f"{self.name}.*.safetensors", f".{self.name}.*.part"):
+            for path in self.folder.glob(pattern):
+                path.unlink(missing_ok=True)
 
     def _kept(self) -> list[Path]:
         return sorted(self.folder.glob(f"{self.key}.*.safetensors"))
