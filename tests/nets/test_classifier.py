@@ -86,7 +86,7 @@ def test_no_images_have_no_digits(network: Classifier) -> None:
 
 def test_probabilities_that_are_no_numbers_are_refused(network: Classifier) -> None:
     with torch.no_grad():
-        network.head.weight.mul_(1e38)  # finite, unlike the logits
+        network.head.weight.fill_(3e38)  # finite, unlike the logits
     with pytest.raises(InputError, match=r"probabilities that are no numbers.*learning_rate"):
         classify(network, IMAGES)
 
