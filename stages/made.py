@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from mnist_vae import process, seeds
 from mnist_vae.files import store
-from mnist_vae.files.priors import PRIORS
+from mnist_vae.files.priors import read_priors
 from mnist_vae.files.split import read_split
 from mnist_vae.latents import priors
 from mnist_vae.latents.pictures import labelled_pictures
@@ -33,9 +33,10 @@ def main() -> None:
     name = process.argument("MODEL")
     count, settings = read_params((f"made.{name}", Pictures), ("classifier", ClassifierSettings))
     vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
-    fitted, _ = PRIORS.read(
+    fitted, _ = read_priors(
         Path(f"data/priors/{name}.safetensors"),
-        sizes={"D": vae.latent_dim},
+        dim=vae.latent_dim,
+        classes=len(model.classes),
         model=name,
         weights=weights.digest(vae),
     )

@@ -124,6 +124,7 @@ def checkpoints_of(
         "code": [hashlib.sha256(file.read_bytes()).hexdigest() for file in code],
         "torch": torch.__version__,
         "device": devices.describe(device),
+        "instructions": devices.instructions(device),
         "precision": str(loop.pick_dtype(recipe, device)),
         "processes": parallel.count(),
     }
