@@ -1,4 +1,4 @@
-"""The network without convolutions: two layers of tanh each way, as in Burda et al. (2016).
+"""The network without convolutions: layers of tanh each way, as in Burda et al. (2016).
 
 It is what published likelihoods of small VAEs on MNIST were measured with.
 """
@@ -53,6 +53,5 @@ class MLP(VAE):
         up: list[nn.Module] = []
         for inputs, outputs in pairwise(reversed(widths)):
             up += [nn.Linear(inputs, outputs), nn.Tanh()]  # [B, 200]
-        self.decoder = nn.Sequential(
-            *up, nn.Linear(widths[0], pixels), nn.Unflatten(1, shape)
-        )  # [B, 1, 28, 28]
+        # [B, 1, 28, 28]
+        self.decoder = nn.Sequential(*up, nn.Linear(widths[0], pixels), nn.Unflatten(1, shape))
