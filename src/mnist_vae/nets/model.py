@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from mnist_vae.errors import InputError
 from mnist_vae.nets.likelihood import Name as LikelihoodName
+from mnist_vae.nets.mlp import MLP
 from mnist_vae.nets.vae import VAE
 from mnist_vae.settings import Seed, Settings
 
@@ -26,12 +27,17 @@ class ModelSettings(Settings, frozen=True, kw_only=True):
     """A VAE, or the same network without log-variance, sampling and KL."""
     latent_dim: Annotated[int, Meta(ge=1, le=MOST_DIMENSIONS)]
     """Dimensions of the latent."""
+    architecture: Literal["conv", "mlp"] = "conv"
+    """Convolutions, nets.vae, or linear layers and tanh, nets.mlp."""
     likelihood: LikelihoodName = "fixed"
     """What reconstruction costs; see nets.likelihood."""
     kl_weight: KLWeight | None = None
     """Weight of the KL (nats, summed over dimensions) per image; a VAE needs it."""
     widths: tuple[Width, ...] | None = None
-    """Channels after each convolution, if not 16, doubled at each stride, and 64."""
+    """Channels after each convolution, if not 16, doubled at each stride, and 64.
+
+    Of an mlp the units of each hidden layer, if not 200 and 200.
+    """
     learning_rate_scale: Annotated[float, Meta(gt=0, le=100)] = 1.0
     """Factor on the recipe's learning rate."""
     seed: Seed | None = None
@@ -58,8 +64,9 @@ def build(settings: ModelSettings, *, image_size: int = 28, channels: int = 1) -
 
     Raises InputError where the model and the images do not go together.
     """
+    network = {"conv": VAE, "mlp": MLP}[settings.architecture]
     try:
-        return VAE(
+        return network(
             settings.latent_dim,
             variational=settings.kind == "vae",
             image_size=image_size,
