@@ -141,6 +141,14 @@ CHANGES = {
         {"download", "classify", "real", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
+    "another version of t-SNE": (
+        lambda copy: (copy / "versions/opentsne").write_text("9.9\n"),
+        {*of("embed"), "report"},  # which names it
+    ),
+    "another version of Matplotlib": (
+        lambda copy: (copy / "versions/matplotlib").write_text("9.9\n"),
+        {*of("draw"), "report"},
+    ),
     "what no stage reads": (touch_code(".gitignore"), set()),
 }
 
@@ -157,7 +165,8 @@ def stale(project: Path) -> set[str]:
 def test_a_change_makes_exactly_these_stages_stale(tracked: Path, name: str) -> None:
     """Those that read what changed; the stages after them follow when those have run."""
     change, expected = CHANGES[name]
-    with restored(*(path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml"})):
+    kept = [path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml"}]
+    with restored(*kept, *(tracked / "versions").iterdir()):
         change(tracked)
         assert stale(tracked) == expected
 
@@ -171,7 +180,7 @@ MAKERS = {
     "reports/metrics/vae2.samples.json": "sample@vae2",
     "reports/metrics/vae2.made.json": "made@vae2",
     "reports/figures/vae2/loss.png": "draw@vae2",
-    "requirements.txt": "report",  # which nothing makes, and this stage reads
+    "versions/torch": "train@vae2",  # which no stage makes
 }
 
 

