@@ -50,6 +50,9 @@ lint: $(READY) ## check style (ruff) and types (mypy)
 deps: $(READY) ## write the code deps of dvc.yaml from the imports
 	@python tools/deps.py
 
+check-params: $(READY) ## check every setting of params.yaml, as `dvc repro` does before all else
+	@python stages/settings.py && echo "params.yaml is in order"
+
 check-lock: $(READY) ## fail when dvc.lock and reports do not match code and params
 	@python tools/check_lock.py
 

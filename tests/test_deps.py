@@ -204,7 +204,9 @@ def test_versions_are_those_that_are_pinned(project: Path) -> None:
     (project / "dvc.yaml").write_text(RIGHT)
     lock, torch = project / "requirements.txt", project / "versions/torch"
     assert torch.read_text() == "1.0\n"
-    lock.write_text(PINS.replace("torch==1.0", "torch==2.0 ; python_version < '3.12' \\\ntorch==2.1"))
+    lock.write_text(
+        PINS.replace("torch==1.0", "torch==2.0 ; python_version < '3.12' \\\ntorch==2.1")
+    )
     (project / "versions/pytest").write_text("9.0\n")
     assert differences(project) == [
         f"versions/{name}: not what requirements.txt pins: run make deps"
@@ -215,7 +217,10 @@ def test_versions_are_those_that_are_pinned(project: Path) -> None:
     assert not (project / "versions/pytest").exists()
     torch.unlink()
     assert len(differences(project)) == 1
-    for text, message in ((PINS.replace("numpy", "nump"), "no version of numpy"), (None, "not found")):
+    for text, message in (
+        (PINS.replace("numpy", "nump"), "no version of numpy"),
+        (None, "not found"),
+    ):
         lock.write_text(text) if text else lock.unlink()
         with pytest.raises(ValueError, match=message):
             differences(project)

@@ -14,10 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import mend_lock
+import networkx as nx
 import pytest
 from dvc.repo import Repo
 from support.host import MODEL, OTHER
-from support.project import ROOT, build, edit, environment, restored, run, tracked_copy
+from support.project import (
+    CHECKED,
+    ROOT,
+    build,
+    edit,
+    environment,
+    identities,
+    restored,
+    run,
+    tracked_copy,
+)
 from support.torture import BAD, outputs, torture
 
 from mnist_vae.files.maps import MAPS
@@ -99,55 +110,67 @@ def touch_code(name: str) -> Callable[[Path], None]:
 CHANGES = {
     "a figure's colour": (
         set_param("figures", "palette", to=[f"#{i}{i}{i}{i}{i}{i}" for i in range(10)]),
-        of("draw"),
+        {"settings", *of("draw")},
     ),
-    "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), of("embed")),
+    "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), {"settings", *of("embed")}),
     "one model's kl_weight": (
         set_param("models", "vae2", "kl_weight", to=0.01),
-        {"train@vae2", "report"},
+        {"settings", "train@vae2", "report"},
     ),
-    "the recipe": (set_param("recipe", to="notebook"), {*of("train"), "report"}),
+    "the recipe": (
+        set_param("recipe", to="notebook"),
+        {"settings", *of("train"), "report"},
+    ),
     "the chosen recipe's epochs": (
         set_param("recipes", "fast", "epochs", to=3),
-        {*of("train"), "report"},
+        {"settings", *of("train"), "report"},
     ),
     "a recipe not chosen": (
         set_param("recipes", "notebook", "epochs", to=3),
-        {"report"},  # which says whether a study by it is old
+        {"settings", "report"},  # which says whether a study by it is old
     ),
-    "the seed": (set_param("seed", to=1), {"classify", "real", *of("train"), "report"}),
-    "the priors": (set_param("priors", "components", to=3), of("priors")),
-    "pictures made": (set_param("made", "vae2", to=60), {"made@vae2", "report"}),
-    "the sources": (set_param("data", "sources", to=["torchvision"]), {"download"}),
-    "the interpolation": (set_param("encode", "steps", to=5), of("encode")),
+    "the seed": (set_param("seed", to=1), {"settings", "classify", "real", *of("train"), "report"}),
+    "the priors": (set_param("priors", "components", to=3), {"settings", *of("priors")}),
+    "pictures made": (set_param("made", "vae2", to=60), {"settings", "made@vae2", "report"}),
+    "the sources": (set_param("data", "sources", to=["torchvision"]), {"settings", "download"}),
+    "the interpolation": (set_param("encode", "steps", to=5), {"settings", *of("encode")}),
     "objective.py": (
         touch_code("src/mnist_vae/train/objective.py"),
         {*of("train"), "report"},  # which says whether the study was made with it
     ),
-    "views.py": (touch_code("src/mnist_vae/latents/views.py"), of("encode")),
+    "views.py": (touch_code("src/mnist_vae/latents/views.py"), {"settings", *of("encode")}),
     "vae.py": (
         touch_code("src/mnist_vae/nets/vae.py"),
-        {"classify", "real", *of("train", "encode", "evaluate", "sample", "made"), "report"},
+        {
+            *("settings", "classify", "real", "report"),
+            *of("train", "encode", "evaluate", "sample", "made"),
+        },
     ),
-    "style.py": (touch_code("src/mnist_vae/figures/style.py"), {*of("draw"), "report"}),
+    "style.py": (touch_code("src/mnist_vae/figures/style.py"), {"settings", *of("draw"), "report"}),
     "optimizer.py": (
         touch_code("src/mnist_vae/train/optimizer.py"),
-        {"classify", *of("train", "made"), "report"},
+        {"settings", "classify", *of("train", "made"), "report"},
     ),
-    "audit.py": (touch_code("src/mnist_vae/measure/audit.py"), {*of("evaluate"), "report"}),
-    "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify", *of("made")}),
+    "audit.py": (
+        touch_code("src/mnist_vae/measure/audit.py"),
+        {"settings", *of("evaluate"), "report"},
+    ),
+    "the classifier's epochs": (
+        set_param("classifier", "epochs", to=2),
+        {"settings", "classify", *of("made")},
+    ),
     "store.py": (
         touch_code("src/mnist_vae/files/store.py"),
-        {"download", "classify", "real", *of(*EVERY), "report"},
+        {"settings", "download", "classify", "real", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
     "another version of t-SNE": (
         lambda copy: (copy / "versions/opentsne").write_text("9.9\n"),
-        {*of("embed"), "report"},  # which names it
+        {"settings", *of("embed"), "report"},  # which names it
     ),
     "another version of Matplotlib": (
         lambda copy: (copy / "versions/matplotlib").write_text("9.9\n"),
-        {*of("draw"), "report"},
+        {"settings", *of("draw"), "report"},
     ),
     "what no stage reads": (touch_code(".gitignore"), set()),
 }
@@ -194,6 +217,24 @@ def test_dvc_makes_again_what_a_stage_would_take(tracked: Path, file: str) -> No
         assert MAKERS[file] in stale(tracked)
 
 
+def test_a_mistake_in_the_settings_deletes_nothing(tracked: Path) -> None:
+    """DVC removes the outputs of a stage before it runs it, so it must not come as far."""
+    with Repo(str(tracked)) as repo:
+        graph = {stage.name: stage for stage in repo.index.stages}
+        for name, stage in graph.items():
+            assert name == "settings" or nx.has_path(repo.index.graph, stage, graph["settings"])
+    before = identities(tracked)
+    with restored(tracked / "params.yaml"):
+        set_param("models", "vae2", "latent_dim", to=0)(tracked)
+        done = run(tracked, "dvc", "repro")
+        assert done.returncode != 0
+        assert "settings.py: error: params.yaml: models.vae2.latent_dim: found 0" in done.stderr
+        lost = before.keys() - identities(tracked).keys()
+        assert lost <= {tracked / CHECKED}
+    done = run(tracked, "dvc", "repro", "settings")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("when", [0, 4_000_000_000])
 def test_the_time_of_a_file_does_not_matter(tracked: Path, when: int) -> None:
     for path in tracked.rglob("*"):
@@ -214,7 +255,7 @@ def test_a_run_killed_three_times_gives_byte_for_byte_what_one_left_alone_gave(
     assert sum(counted["kills"].values()) == 3
     assert counted["finished_runs"] >= 1
     assert {name.split(":")[0] for name in outputs(small)} == {
-        *("download", "classify", "report"),
+        *("settings", "download", "classify", "report"),
         *of(*EVERY, models=("vae2",)),
     }
 

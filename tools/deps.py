@@ -172,7 +172,7 @@ def versions(root: Path = ROOT) -> dict[str, str]:
 
 
 def write_versions(root: Path = ROOT) -> None:
-    """Write versions/, a file for each package that decides results, and remove what else is there."""
+    """Write a file for each package that decides results, and remove what else is in versions/."""
     texts = {root / VERSIONS / name: text for name, text in versions(root).items()}
     (root / VERSIONS).mkdir(exist_ok=True)
     for path in {*(root / VERSIONS).glob("*")} - texts.keys():
