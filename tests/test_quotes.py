@@ -20,7 +20,8 @@ average, 1,234 images a second (12.5%). See [the page](a_1.5.md); `0.5` is code.
 """
 QUOTES = """\
 README.md:
-  - has an error of {vae16.distortion.squared_error:.2f} on average, {speed.rows.0.a_second:,} images
+  - has an error of {vae16.distortion.squared_error:.2f} on average,
+    {speed.rows.0.a_second:,} images
   - (12.5%)
   - "| {speed.2 threads, float32.mean:.2f} ± {speed.2 threads, float32.sd:.2f} |"
 """

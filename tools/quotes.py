@@ -3,8 +3,8 @@
 Usage: python tools/quotes.py [--write]
 
 docs/quotes.yaml lists, for each text, the pieces of it that hold numbers. {a.b:.2f} in a piece
-stands for the number at the key b of a.json in reports/, formatted as Python does, and {vae16.c} for
-one of the metrics of a model; other numbers come from no file and stand there as they are. Each
+stands for the number at the key b of a.json in reports/, formatted as Python does, and {vae16.c}
+for one of the metrics of a model; other numbers come from no file and stand there as they are. Each
 piece has to stand in its text, whatever the line breaks. With --write those numbers of the texts
 that differ are replaced. A number with a decimal point or a percent sign, outside of code, has to
 be in a piece.
