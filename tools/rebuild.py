@@ -29,10 +29,14 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("dvc.lock", "studies/dvc.lock")
 HOURS = "stages/study.py"
+IGNORED = ("data/", "models/")
+"""Folders that Git has no copies of."""
+ANYWHERE = ("settings", "download")
+"""Stages that make the same bytes on every device."""
 SPREAD = {"distortion.squared_error": "test_squared_error", "train.loss": "final_training_loss"}
 """Metrics whose spread over seeds is known, by their names there."""
 DEVIATIONS = 6
-"""The difference of two seeds has 1.4 standard deviations, and five seeds say roughly what one is."""
+"""Two seeds differ by 1.4 on average, and five seeds say only roughly what one of them is."""
 
 Stages = dict[str, dict[str, Any]]
 
@@ -63,10 +67,8 @@ def plan(stages: Stages, project: Path, everything: bool) -> list[str]:
     while impossible := {name for name in wanted if not possible(name)}:
         wanted -= impossible
     order: list[str] = []
-    while ready := [name for name in stages if name in wanted and before(name) <= {*order}]:
-        order += (new := [name for name in ready if name not in order])
-        if not new:
-            break
+    while ready := [n for n in stages if n in wanted.difference(order) and before(n) <= {*order}]:
+        order += ready
     return order
 
 
@@ -76,61 +78,66 @@ def _touch(one: str, other: str) -> bool:
 
 def files(path: Path) -> list[Path]:
     """A file, or all below a folder; none where there is nothing."""
-    return [
-        file for file in (sorted(path.rglob("*")) if path.is_dir() else [path]) if file.is_file()
-    ]
+    paths = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in paths if file.is_file()]
 
 
 def compare(stages: Stages, made: Path, root: Path = ROOT) -> Iterator[str]:
-    """A line for each output in ``made`` that is not what ``root`` has of it."""
-    elsewhere = {
-        name for name in stages if (was := _device(root, name)) and was != _device(made, name)
-    }
+    """A line for each output of ``stages`` in ``made`` that is not what ``root`` has of it."""
+    if (there := _devices(root)) != (here := _devices(made)):
+        print(f"note: trained on {_listed(here)}, while what is committed was on {_listed(there)}")
+        stages = {name: stages[name] for name in ANYWHERE if name in stages}
+        yield from _apart(root, made)
     for name, stage in stages.items():
-        for out in stage["outs"]:
-            path = out["path"]
-            metrics = path.endswith(f"metrics/{name.partition('@')[2]}.json")
-            if elsewhere and name not in ("settings", "download"):
-                if metrics:
-                    yield from _apart(root, made, path)
+        for path, md5 in ((out["path"], out["md5"]) for out in stage["outs"]):
+            if path.startswith(IGNORED):
+                if _md5(made / path) != md5:
+                    yield f"{path}: {name} does not make what dvc.lock says"
                 continue
-            if (root / path).exists() and not path.startswith(("data/", "models/")):
-                there = {file.relative_to(root): file.read_bytes() for file in files(root / path)}
-                new = {file.relative_to(made): file.read_bytes() for file in files(made / path)}
-                for file in sorted(there.keys() | new.keys()):
-                    if there.get(file) != new.get(file):
-                        yield f"{file}: {name} does not make what is committed"
-            elif _md5(made / path) != out["md5"]:
-                yield f"{path}: {name} does not make what dvc.lock says"
+            old = {file.relative_to(root): file.read_bytes() for file in files(root / path)}
+            new = {file.relative_to(made): file.read_bytes() for file in files(made / path)}
+            for file in sorted(old.keys() | new.keys()):
+                if old.get(file) != new.get(file):
+                    yield f"{file}: {name} does not make what is committed"
 
 
-def _device(project: Path, stage: str) -> str | None:
-    path = project / f"reports/metrics/{stage.partition('@')[2]}.json"
-    if not stage.startswith("evaluate@") or not path.exists():
-        return None
-    return str(json.loads(path.read_text())["device"])
+def _metrics(project: Path) -> dict[str, dict[str, Any]]:
+    paths = (project / "reports/metrics").glob("*.json")
+    read = {path.stem: json.loads(path.read_text()) for path in sorted(paths)}
+    return {name: metrics for name, metrics in read.items() if "device" in metrics}
 
 
-def _apart(root: Path, made: Path, path: str) -> Iterator[str]:
-    """Errors of a model that differ by more than seeds do."""
-    model = Path(path).stem
-    known = json.loads((root / "reports/over_seeds.json").read_text())["models"].get(model, {})
-    was, new = (json.loads((folder / path).read_text()) for folder in (root, made))
-    for metric, name in SPREAD.items():
-        section, key = metric.split(".")
-        if name in known and abs(new[section][key] - was[section][key]) > DEVIATIONS * (
-            deviation := known[name]["sd"]
-        ):
-            yield (
-                f"{path}: {metric} is {was[section][key]:.4g}, here {new[section][key]:.4g}: more "
-                f"than {DEVIATIONS} standard deviations of {deviation:.2g}"
+def _devices(project: Path) -> dict[str, str]:
+    return {name: metrics["device"] for name, metrics in _metrics(project).items()}
+
+
+def _listed(devices: dict[str, str]) -> str:
+    return ", ".join(sorted({*devices.values()})) or "nothing"
+
+
+def _apart(root: Path, made: Path) -> Iterator[str]:
+    """Errors of models that differ by more than seeds do."""
+    spreads = json.loads((root / "reports/over_seeds.json").read_text())["models"]
+    was, now = _metrics(root), _metrics(made)
+    for model in sorted(was.keys() & now.keys() & spreads.keys()):
+        for metric, name in SPREAD.items():
+            section, key = metric.split(".")
+            old, new, sd = (
+                was[model][section][key],
+                now[model][section][key],
+                spreads[model][name]["sd"],
             )
+            if abs(new - old) > DEVIATIONS * sd:
+                yield (
+                    f"{model}: {metric} is {old:.4g}, here {new:.4g}: more than {DEVIATIONS} "
+                    f"standard deviations of {sd:.2g}"
+                )
 
 
 def _md5(path: Path) -> str | None:
-    return (
-        hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() if path.exists() else None
-    )
+    if not path.exists():
+        return None
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def copy(target: Path, root: Path = ROOT) -> None:
