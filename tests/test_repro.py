@@ -233,6 +233,35 @@ def test_a_mistake_in_the_settings_deletes_nothing(tracked: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_removed_model_leaves_is_pruned(tracked: Path) -> None:
+    """The page's stage reads folders, so it counts as changed until then."""
+    left = [f"reports/metrics/vae9{kind}.json" for kind in ("", ".samples")] + [
+        "reports/figures/vae9",
+        "reports/curves/vae9.csv",
+        "models/vae9.safetensors",
+    ]
+    before = identities(tracked)
+    with restored(tracked / "dvc.lock"):
+        for name in left:
+            of_vae2 = tracked / name.replace("vae9", "vae2")
+            (shutil.copytree if of_vae2.is_dir() else shutil.copy)(of_vae2, tracked / name)
+        edit(
+            tracked / "dvc.lock",
+            lambda tree: tree["stages"].update({"train@vae9": tree["stages"]["train@vae2"]}),
+        )
+        assert stale(tracked) == {"report"}
+        prune = (sys.executable, str(ROOT / "tools/prune.py"))
+        dry = run(tracked, *prune, "--dry").stdout.splitlines()
+        expected = [*sorted(left), "train@vae9 of dvc.lock"]
+        assert dry == [f"would remove {what}" for what in expected]
+        assert identities(tracked) != before
+        assert run(tracked, *prune).stdout.splitlines() == [f"removed {what}" for what in expected]
+        assert stale(tracked) == set()
+        assert "train@vae9" not in (tracked / "dvc.lock").read_text()
+        assert run(tracked, *prune).stdout.startswith("nothing to remove")
+    assert identities(tracked) == before
+
+
 @pytest.mark.parametrize("when", [0, 4_000_000_000])
 def test_the_time_of_a_file_does_not_matter(tracked: Path, when: int) -> None:
     for path in tracked.rglob("*"):
@@ -433,6 +462,47 @@ def plant_many(copy: Path) -> None:
     (copy / "reports/figures/vae2/loss.png").unlink()
 
 
+def delete_many(copy: Path) -> None:
+    for name in (*DELETED, *CODE, "requirements.txt"):
+        (copy / name).unlink()
+
+
+DELETED = [
+    *("reports/index.html", "reports/rate_distortion.png", "reports/curves.csv"),
+    *("reports/classifier.json", "reports/metrics/ae2.json", "reports/figures/vae2/loss.png"),
+]
+CODE = ["src/mnist_vae/figures/palette.py", "stages/embed.py"]
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        text = (copy / name).read_text()
+        assert old in text
+        (copy / name).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def plant_what_dvc_does_not_see(copy: Path) -> None:
+    for change in (
+        replace("requirements.txt", "\ntorch==", "\ntorch==9"),
+        replace("dvc.yaml", "      desc: Draw the", "      frozen: true\n      desc: Draw the"),
+        touch_code("src/mnist_vae/figures/style.py"),
+        replace("README.md", "over five seeds, ", "over five seeds, 9"),
+        replace("README.md", "MIT licence.", "MIT licence, 5.5 times."),
+        replace("reports/benchmark.json", '"gflops_float32": ', '"gflops_float32": 9'),
+        replace("src/mnist_vae/nets/__init__.py", "\n", "\nimport os\n"),
+        replace(
+            "src/mnist_vae/seeds.py", "import numpy", "from .figures import style\nimport numpy"
+        ),
+        lambda copy: (copy / "versions/numpy").write_text("0.1\n"),
+        lambda copy: (copy / ORPHAN).write_text("{}\n"),
+    ):
+        change(copy)
+
+
+ORPHAN = "reports/metrics/vae9.json"
+
 PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "many": (
         plant_many,
@@ -448,6 +518,28 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             *("draw@vae2: ", "output reports/figures/vae2 (modified)"),
         ],
     ),
+    "deleted": (
+        delete_many,
+        [
+            *(f"output {name.replace('/loss.png', '')} (" for name in DELETED),
+            *(f"file {name} (deleted)" for name in CODE),
+            *("too many: src/mnist_vae/figures/palette.py", "stages/embed.py is not there"),
+            "requirements.txt: not found",
+        ],
+    ),
+    "what DVC does not see": (
+        plant_what_dvc_does_not_see,
+        [
+            "versions/torch: not what requirements.txt pins",
+            "versions/numpy: not what requirements.txt pins",
+            " is installed, 0.1 is pinned",
+            *("dvc.yaml: draw is frozen", "src/mnist_vae/nets/__init__.py"),
+            "missing: src/mnist_vae/figures/palette.py",  # by a relative import
+            f"of no model or grid in params.yaml: {ORPHAN}: make prune",
+            *("README.md:", " by over_seeds.models.vae16", "5.5 is in no piece of"),
+            "by benchmark.machine.gflops_float32",
+        ],
+    ),
     "code dep": (drop_code_dep, ["code deps of download", "missing: stages/download.py"]),
     "no lock": (lambda copy: (copy / "dvc.lock").unlink(), ["train@vae16"]),
     "pipeline": (lambda copy: (copy / "dvc.yaml").write_text("stages: ["), ["dvc.yaml"]),
@@ -458,10 +550,12 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_gate_stops_a_planted_change(clone: Path, name: str) -> None:
     change, named = PLANTED[name]
-    copied = [*clone.glob("*.*"), *clone.glob("reports/**/*.*"), *clone.glob("s*/**/*.py")]
+    folders = ("*.*", "reports/**/*.*", "s*/**/*.py", "versions/*")
+    copied = [path for folder in folders for path in clone.glob(folder)]
     with restored(*filter(Path.is_file, copied)):
         change(clone)
         done = gate(clone)
+    (clone / ORPHAN).unlink(missing_ok=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     for text in named:

@@ -118,7 +118,7 @@ def lock() -> Iterator[str]:
 def code_deps() -> Iterator[str]:
     try:
         yield from deps.differences()
-    except ValueError as error:
+    except ValueError as error:  # no pipeline at all
         yield f"dvc.yaml: {error}"
 
 

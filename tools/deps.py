@@ -48,11 +48,13 @@ PACKAGES = {  # what computes or draws something of a result, by the name that i
 def code_deps(command: str, root: Path = ROOT) -> list[str]:
     """Paths below ``root``, sorted, of the code that a stage's command runs, versions included.
 
-    Raises ValueError where the command runs no script of stages/.
+    Raises ValueError where the command runs no script of stages/, or one that is not there.
     """
     scripts = [root / name for name in re.findall(r"\bstages/\w+\.py\b", command)]
     if not scripts:
         raise ValueError(f"the command {command!r} runs no script of stages/")
+    if missing := [script for script in scripts if not script.is_file()]:
+        raise ValueError(f"{missing[0].relative_to(root)} is not there")
     # With each file, whether what its functions import counts. It does not for an __init__.py that
     # runs only because a module of its package is imported: nobody calls a function of it.
     queue = [(script, True) for script in scripts]
@@ -144,7 +146,10 @@ def is_code(dep: str) -> bool:
 def differences(root: Path = ROOT) -> list[str]:
     """One line for each stage whose code deps are not what it imports, and each wrong version."""
     lines = [line for pipeline in pipelines(root) for line in _differences(root, pipeline)]
-    wanted = {root / VERSIONS / name: text for name, text in versions(root).items()}
+    try:
+        wanted = {root / VERSIONS / name: text for name, text in versions(root).items()}
+    except ValueError as error:
+        return [*lines, str(error)]
     there = {path: path.read_text(encoding="utf-8") for path in (root / VERSIONS).glob("*")}
     return lines + [
         f"{path.relative_to(root)}: not what requirements.txt pins: run make deps"
@@ -190,7 +195,11 @@ def _differences(root: Path, pipeline: str) -> list[str]:
     lines = []
     for stage, command, deps in _stages((root / pipeline).read_text(encoding="utf-8")):
         declared = {dep.value for dep in deps.value if is_code(dep.value)}
-        imported = set(code_deps(command, root))
+        try:
+            imported = set(code_deps(command, root))
+        except ValueError as error:
+            lines.append(f"{pipeline}: {stage}: {error}")
+            continue
         faults = [
             f"{fault}: {' '.join(sorted(paths))}"
             for fault, paths in (
