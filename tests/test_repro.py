@@ -233,6 +233,18 @@ def test_a_mistake_in_the_settings_deletes_nothing(tracked: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_chart_of_all_models_shows_all_of_them(tracked: Path) -> None:
+    done = run(tracked, "dvc", "plots", "show", "reports/curves.csv", "--show-vega")
+    assert done.returncode == 0, done.stderr
+    chart = json.loads(done.stdout)
+    y = chart["encoding"]["y"]
+    values = chart["data"]["values"]
+    assert {row["model"] for row in values} == {MODEL, OTHER}
+    assert y["scale"] == {"type": "log"}  # on which nothing is drawn of 0 and below
+    assert all(float(row[y["field"]]) > 0 for row in values)
+    assert chart["encoding"]["x"]["axis"]["format"] == "d"  # epochs are whole
+
+
 def test_what_a_removed_model_leaves_is_pruned(tracked: Path) -> None:
     """The page's stage reads folders, so it counts as changed until then."""
     left = [f"reports/metrics/vae9{kind}.json" for kind in ("", ".samples")] + [
