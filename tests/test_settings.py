@@ -240,15 +240,29 @@ def test_a_recipe_that_does_not_exist(written: Write) -> None:
         read_params(("recipes.${recipe}", dict[str, int]), path=path)
 
 
-def test_an_experiment_changes_one_line_of_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        (
+            "models.vae2.kl_weight=0.5",
+            ["-     kl_weight: 0.0009765625", "+     kl_weight: 0.5"],
+        ),
+        (
+            "+models.vae8={kind: ae, latent_dim: 8}",
+            ["+   vae8:", "+     kind: ae", "+     latent_dim: 8"],
+        ),
+    ],
+)
+def test_an_experiment_changes_only_its_lines_of_the_file(
+    tmp_path: Path, override: str, changed: list[str]
+) -> None:
     """It is committed in the layout in which `dvc exp run -S` writes it."""
     path = tmp_path / "params.yaml"
     before = (ROOT / "params.yaml").read_text()
     path.write_text(before)
-    apply_overrides(path, ["models.vae2.kl_weight=0.5"])
+    apply_overrides(path, [override])
     lines = difflib.ndiff(before.splitlines(), path.read_text().splitlines())
-    changed = [line for line in lines if line[0] in "+-"]
-    assert changed == ["-     kl_weight: 0.0009765625", "+     kl_weight: 0.5"]
+    assert [line for line in lines if line[0] in "+-"] == changed
 
 
 # --- Files ----------------------------------------------------------------------------------------

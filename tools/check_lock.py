@@ -43,11 +43,14 @@ def dvc(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["dvc", *args], capture_output=True, text=True, check=False)
 
 
-def studied(root: Path = Path()) -> list[str]:
+def stages_of(lock: Path) -> list[str]:
+    """The stages of a lock file, which have run."""
+    return [*yaml.safe_load(lock.read_text())["stages"]] if lock.exists() else []
+
+
+def studied() -> list[str]:
     """The stages of the study that have results, by which they can be out of date."""
-    lock = root / "studies/dvc.lock"
-    stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-    return [f"studies/dvc.yaml:{name}" for name in stages]
+    return [f"studies/dvc.yaml:{name}" for name in stages_of(Path("studies/dvc.lock"))]
 
 
 def reasons(changes: list[Any]) -> list[str]:
@@ -91,8 +94,9 @@ def lock() -> Iterator[str]:
         changes: dict[str, list[Any]] = json.loads(status.stdout)
     except ValueError:
         changes = {}
+    ran = {*stages_of(Path("dvc.lock")), *studied()}
     changed = {
-        stage: words
+        stage: words if stage in ran else ["has not run"]
         for stage, entries in changes.items()
         if HOURS not in stage
         and (stage in targets or "studies/" not in stage)

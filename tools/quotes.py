@@ -28,7 +28,9 @@ REFERENCE = re.compile(r"\{([^{}:]+)(?::([^{}]*))?\}")
 VALUE = r"([^\s|`()]*[^\s|`().,;:%])"
 CODE = re.compile(r"^ {4}[^\n]*|^```.*?^```|`[^`\n]*`|\]\([^)]*\)", re.MULTILINE | re.DOTALL)
 NAMED = r"(?:Python|torch|CUDA|Ray|joblib|arXiv|macOS|DVC|openTSNE)[: ]"  # a version follows
-NUMBER = re.compile(rf"(?P<version>{NAMED}\d[\d.]*)|(?<![\w.])\d[\d,]*(?:\.\d++(?!\.\d)|(?=\s?%))")
+NUMBER = re.compile(
+    rf"(?P<version>{NAMED}\d[\d.]*(?: to \d[\d.]*)?)|(?<![\w.])\d[\d,]*(?:\.\d++(?!\.\d)|(?=\s?%))"
+)
 
 
 class Piece:
