@@ -282,6 +282,22 @@ def test_the_time_of_a_file_does_not_matter(tracked: Path, when: int) -> None:
     assert stale(tracked) == set()
 
 
+def test_a_forgery_that_dvc_takes_is_found_by_making_the_page_again(small: Path) -> None:
+    page = small / "reports/index.html"
+    rebuild = (sys.executable, "tools/rebuild.py")
+    done = run(small, *rebuild)
+    assert done.returncode == 0, done.stderr
+    assert "2 stages made again what is committed" in done.stdout
+    with restored(page, small / "dvc.lock"):
+        page.write_text(page.read_text().replace("</main>", "<p>99.9%</p></main>"))
+        assert run(small, "dvc", "commit", "--force", "report").returncode == 0
+        assert stale(small) == set()
+        done = run(small, *rebuild)
+        assert done.returncode == 1
+        assert "reports/index.html: report does not make what is committed" in done.stderr
+    assert stale(small) == set()
+
+
 # ---- Kills --------------------------------------------------------------------------------------
 
 

@@ -44,8 +44,11 @@ def dvc(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 def stages_of(lock: Path) -> list[str]:
-    """The stages of a lock file, which have run."""
-    return [*yaml.safe_load(lock.read_text())["stages"]] if lock.exists() else []
+    """The stages of a lock file, which have run; none of one that DVC cannot read either."""
+    try:
+        return [*yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]]
+    except (FileNotFoundError, ValueError, yaml.YAMLError, TypeError, KeyError):
+        return []
 
 
 def studied() -> list[str]:

@@ -141,10 +141,9 @@ def _md5(path: Path) -> str | None:
 
 
 def copy(target: Path, root: Path = ROOT) -> None:
-    """What a clone has: the files that Git tracks, as they are in the working tree."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=root, capture_output=True, text=True, check=True
-    )
+    """What a clone of the working tree has: the files that Git tracks or would track."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
         if (root / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
