@@ -21,8 +21,6 @@ from mnist_vae.report import (
 )
 from mnist_vae.settings import Seed, check, read_params
 
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
-
 
 def main() -> None:
     models, made, recipe, chosen, recipes, seed, evaluate, studies, dpi = read_params(
@@ -56,10 +54,7 @@ def main() -> None:
         for path in drawn
     }
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
-    lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
-    facts = {
-        "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
-    }
+    facts = {"Versions that requirements.txt pins": provenance.versions(Path("versions"))}
     page = content.compose(models, measured, sizes, classifier, real, data, settings, facts, grids)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 import pytest
 from dvc.utils.serialize import parse_yaml
+from dvc.utils.hydra import apply_overrides
 from msgspec import Meta
+from support.project import ROOT
 
 from mnist_vae.errors import InputError
 from mnist_vae.settings import Fraction, Seed, Settings, check, read_params
@@ -236,6 +239,31 @@ def test_a_recipe_that_does_not_exist(written: Write) -> None:
     path = written(TREE.replace("recipe: fast", "recipe: fsat"))
     with pytest.raises(InputError, match="recipes: no key 'fsat'; did you mean fast"):
         read_params(("recipes.${recipe}", dict[str, int]), path=path)
+
+
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        (
+            "models.vae2.kl_weight=0.5",
+            ["-     kl_weight: 0.0009765625", "+     kl_weight: 0.5"],
+        ),
+        (
+            "+models.vae8={kind: ae, latent_dim: 8}",
+            ["+   vae8:", "+     kind: ae", "+     latent_dim: 8"],
+        ),
+    ],
+)
+def test_an_experiment_changes_only_its_lines_of_the_file(
+    tmp_path: Path, override: str, changed: list[str]
+) -> None:
+    """It is committed in the layout in which `dvc exp run -S` writes it."""
+    path = tmp_path / "params.yaml"
+    before = (ROOT / "params.yaml").read_text()
+    path.write_text(before)
+    apply_overrides(path, [override])
+    lines = difflib.ndiff(before.splitlines(), path.read_text().splitlines())
+    assert [line for line in lines if line[0] in "+-"] == changed
 
 
 # --- Files ----------------------------------------------------------------------------------------

@@ -41,7 +41,9 @@ def test_the_stage_writes_the_same_bytes_again(project: Path) -> None:
     first = [file.read_bytes() for file in files]
     assert run(project) == (0, "")
     assert [file.read_bytes() for file in files] == first
-    assert first[2].startswith(b"model,epoch,loss\nvae16,1,9.5\nvae16,2,8.5\n")
+    assert first[2].startswith(
+        b"model,epoch,loss,squared_error\nvae16,1,9.5,9.0\nvae16,2,8.5,8.0\n"
+    )
     assert not list(project.rglob("*.part"))
 
 
