@@ -44,7 +44,9 @@ def read_model(name: str, made: bool, folder: Path = Path("reports/metrics")) ->
         units = UNITS
         if kind == "samples":
             priors = settings.check(found[kind], dict[str, object], f"{beside}: samples")
-            units = UNITS | {f"samples.{p}.{key}": u for p in priors for key, u in OF_SAMPLES.items()}
+            units = UNITS | {
+                f"samples.{p}.{key}": u for p in priors for key, u in OF_SAMPLES.items()
+            }
         _check(beside, found, units)
         metrics |= found
     return metrics

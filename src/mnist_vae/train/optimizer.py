@@ -116,7 +116,7 @@ class Optimizer:
 
     @torch.no_grad()
     def restore(self, state: Arrays) -> None:
-        """Go back to what ``state`` gave; raises ValueError where it cannot be of this optimizer."""
+        """Go back to what ``state`` gave; raises ValueError where it is of another optimizer."""
         for name, array in self.state().items():
             kept = state.get(name)
             if kept is None or (kept.dtype, kept.shape) != (array.dtype, array.shape):
