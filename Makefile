@@ -1,4 +1,5 @@
 # Two commands do all the set-up and their job: make reproduce, make test. `make help` lists the rest.
+# What else is installed in .venv, such as dvc[s3], stays there; make clean removes it all.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -6,23 +7,28 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+STATE := .dvc/tmp/site
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Set by some shells and editors; it would lead uv and mypy to another environment.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Set in some containers; each stage would compile what it imports anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help reproduce study study-notebook test fuzz torture mutate lint deps check-lock bench throughput seeds compare lock clean
+.PHONY: help reproduce results study study-notebook test fuzz torture mutate lint deps check-params \
+    check-lock rebuild rebuild-all prune quotes bench throughput seeds compare lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
 	@dvc repro || { python tools/mend_lock.py && dvc repro; }
-	@echo && sed -n '/^|  |/,/^$$/p' reports/README.md
+	@echo && python tools/results.py
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
-	@echo "metrics: reports/metrics/MODEL*.json, all of them with: dvc metrics show"
+	@echo "metrics: reports/metrics/MODEL*.json; this table again: make results"
+
+results: $(READY) ## print the results of all models as a table
+	@python tools/results.py
 
 study: $(READY) ## train every model at many dimensions from many seeds, and compare; 15 minutes
 	@dvc repro studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta
@@ -47,11 +53,26 @@ mutate: $(READY) ## change losses, metrics and files here and there, and see tha
 lint: $(READY) ## check style (ruff) and types (mypy)
 	@ruff check . && ruff format --check . && mypy
 
-deps: $(READY) ## write the code deps of dvc.yaml from the imports
+deps: $(READY) ## write the code deps of dvc.yaml from the imports, and versions/
 	@python tools/deps.py
 
-check-lock: $(READY) ## fail when dvc.lock and reports do not match code and params
+check-params: $(READY) ## check every setting of params.yaml, as `dvc repro` does before all else
+	@python stages/settings.py && echo "params.yaml is in order"
+
+check-lock: $(READY) ## fail when what is committed does not fit together: lock, reports, texts, code
 	@python tools/check_lock.py
+
+rebuild: $(READY) ## make the page and the study's summaries anew elsewhere, and compare; seconds
+	@python tools/rebuild.py
+
+rebuild-all: $(READY) ## the same of the whole pipeline; minutes
+	@python tools/rebuild.py --all
+
+prune: $(READY) ## remove what belongs to no model or grid of params.yaml
+	@python tools/prune.py
+
+quotes: $(READY) ## bring the numbers in README and docs up to date with reports/
+	@python tools/quotes.py --write
 
 bench: $(READY) ## time training against the notebook's own loop, on this machine
 	@python benchmarks/bench.py
@@ -69,12 +90,20 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 	@uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --all-extras \
 	    pyproject.toml --output-file requirements.txt
-	@echo "requirements.txt made anew; make test installs and tries it"
+	@python tools/deps.py
+	@echo "requirements.txt and versions/ made anew; make test installs and tries it"
 
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
-	@rm -rf $(VENV) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) $(STATE) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .coverage mutants src/*.egg-info
 	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+# What DVC unpickles lies by default where everybody on the machine can write.
+reproduce study study-notebook test torture check-lock: $(STATE)
+
+$(STATE): | $(READY)
+	@dvc config --quiet --local core.site_cache_dir "$(CURDIR)/$@"
+	@mkdir -p $(@D) && mkdir -m 700 $@
 
 $(READY): requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || \
@@ -85,9 +114,10 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	    echo "error: $(PYTHON) -m venv failed: see above" >&2; exit 1; }
 	@command -v uv >/dev/null || $(VENV)/bin/python -m pip install --quiet \
-	    --disable-pip-version-check uv || { echo "error: uv could not be installed: is there a \
-	network, and does pip reach its package index?" >&2; exit 1; }
-	@uv pip sync --python $(VENV)/bin/python requirements.txt || { echo "error: the packages of \
+	    --disable-pip-version-check --require-hashes --requirement \
+	    <(sed -n '/^uv==/,/[^\\]$$/p' requirements.txt) || { echo "error: uv could not be installed: \
+	is there a network, and does pip reach its package index?" >&2; exit 1; }
+	@uv pip install --python $(VENV)/bin/python -r requirements.txt || { echo "error: the packages of \
 	requirements.txt could not be installed: see above; is there a network?" >&2; exit 1; }
 	@uv pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@

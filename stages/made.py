@@ -9,23 +9,18 @@ from __future__ import annotations
 from start import run
 
 from pathlib import Path
-from typing import Annotated
-
-from msgspec import Meta
 
 from mnist_vae import process, seeds
 from mnist_vae.files import store
-from mnist_vae.files.priors import PRIORS
+from mnist_vae.files.priors import read_priors
 from mnist_vae.files.split import read_split
 from mnist_vae.latents import priors
-from mnist_vae.latents.pictures import labelled_pictures
+from mnist_vae.latents.pictures import Pictures, labelled_pictures
 from mnist_vae.measure.accuracy import accuracy
 from mnist_vae.nets import devices, fast, weights
 from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.settings import read_params
 from mnist_vae.train.classify import ClassifierSettings, train
-
-Pictures = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 
 def main() -> None:
@@ -33,9 +28,10 @@ def main() -> None:
     name = process.argument("MODEL")
     count, settings = read_params((f"made.{name}", Pictures), ("classifier", ClassifierSettings))
     vae, model = weights.load(Path(f"models/{name}.safetensors"), name)
-    fitted, _ = PRIORS.read(
+    fitted, _ = read_priors(
         Path(f"data/priors/{name}.safetensors"),
-        sizes={"D": vae.latent_dim},
+        dim=vae.latent_dim,
+        classes=len(model.classes),
         model=name,
         weights=weights.digest(vae),
     )

@@ -5,15 +5,21 @@ from __future__ import annotations
 from start import run
 
 from pathlib import Path
-from typing import Any
 
 from mnist_vae.figures import comparison, style
 from mnist_vae.files import curves, store
 from mnist_vae.measure.dataset import DatasetFacts
-from mnist_vae.report import content, html, markdown, pictures, provenance, study, tables
+from mnist_vae.report import (
+    content,
+    html,
+    markdown,
+    metrics,
+    pictures,
+    provenance,
+    study,
+    tables,
+)
 from mnist_vae.settings import Seed, check, read_params
-
-PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-learn", "opentsne", "matplotlib")
 
 
 def main() -> None:
@@ -28,10 +34,10 @@ def main() -> None:
         ("study", dict[str, object]),
         ("figures.dpi", style.Dpi),
     )
-    measured = {name: read_metrics(name, name in made) for name in models}
+    measured = {name: metrics.read_model(name, name in made) for name in models}
     losses = {name: curves.read(Path(f"reports/curves/{name}.csv")) for name in models}
-    classifier = store.read_json(Path("reports/classifier.json"))
-    real = store.read_json(Path("reports/real.json"))
+    classifier = metrics.read_classifier(Path("reports/classifier.json"))
+    real = metrics.read_real(Path("reports/real.json"))
     data = check(classifier.get("data"), DatasetFacts, "reports/classifier.json: data")
     now = {"recipes": recipes, "study": studies}
     grids = [
@@ -48,23 +54,13 @@ def main() -> None:
         for path in drawn
     }
     settings = {"recipe": recipe, "recipes": {recipe: chosen}, "seed": seed, "evaluate": evaluate}
-    lock = Path("requirements.txt").read_text(encoding="utf-8", errors="replace")
-    facts = {
-        "Versions that requirements.txt pins": provenance.pinned(lock, *PACKAGES),
-    }
+    facts = {"Versions that requirements.txt pins": provenance.versions(Path("versions"))}
     page = content.compose(models, measured, sizes, classifier, real, data, settings, facts, grids)
 
     store.write_bytes(Path("reports/rate_distortion.png"), plane)
     store.write_bytes(Path("reports/README.md"), markdown.render(page).encode())
     store.write_bytes(Path("reports/index.html"), html.render(page).encode())
     store.write_table(Path("reports/curves.csv"), tables.CURVES, tables.long_table(losses))
-
-
-def read_metrics(name: str, made: bool) -> dict[str, Any]:
-    """All that was measured of a model, by whichever stage."""
-    kinds = ("", ".samples", *([".made"] if made else []))
-    files = [Path(f"reports/metrics/{name}{kind}.json") for kind in kinds]
-    return {key: value for file in files for key, value in store.read_json(file).items()}
 
 
 if __name__ == "__main__":

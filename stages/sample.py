@@ -11,7 +11,7 @@ import numpy as np
 from mnist_vae import process
 from mnist_vae.files import store
 from mnist_vae.files.latents import LATENTS
-from mnist_vae.files.priors import PRIORS
+from mnist_vae.files.priors import read_priors
 from mnist_vae.files.real import REAL
 from mnist_vae.files.samples import SAMPLES, SamplesFacts
 from mnist_vae.files.split import read_split
@@ -29,7 +29,12 @@ def main() -> None:
     digest, latent = weights.digest(vae), {"D": vae.latent_dim}
     of_model = {"model": name, "weights": digest}
     latents, _ = LATENTS.read(Path(f"data/latents/{name}.safetensors"), sizes=latent, **of_model)
-    fitted, _ = PRIORS.read(Path(f"data/priors/{name}.safetensors"), sizes=latent, **of_model)
+    fitted, _ = read_priors(
+        Path(f"data/priors/{name}.safetensors"),
+        dim=vae.latent_dim,
+        classes=len(model.classes),
+        **of_model,
+    )
     known, _ = REAL.read(Path("data/real.safetensors"), dataset=model.dataset)
     views, _ = VIEWS.read(Path(f"data/images/{name}.safetensors"), model=name)
     training = read_split("train", C=vae.channels, H=vae.image_size)

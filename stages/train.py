@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from mnist_vae import parallel, process
-from mnist_vae.files import curves
+from mnist_vae.files import curves, lock
 from mnist_vae.files.split import read_split
 from mnist_vae.nets import devices, weights
 from mnist_vae.nets.model import ModelSettings, build
@@ -25,9 +25,17 @@ from mnist_vae.train.recipe import Recipe
 def main() -> None:
     process.tune_for_training()
     name = process.argument("MODEL")
-    settings, recipe, seed = read_params(
+    params = read_params(
         (f"models.{name}", ModelSettings), ("recipes.${recipe}", Recipe), ("seed", Seed)
     )
+    if parallel.is_first():
+        with lock.held(autoencode.FOLDER / f".{name}.lock", f"training {name}"):
+            train(name, *params)
+    else:
+        train(name, *params)
+
+
+def train(name: str, settings: ModelSettings, recipe: Recipe, seed: int) -> None:
     data = read_split("train", grey=True)
     vae = build(settings, image_size=data.image_size, channels=data.channels)
     device = devices.pick()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from deps import PIPELINES, code_deps, differences, rewrite
+from deps import PACKAGES, PIPELINES, code_deps, differences, rewrite, write_versions
 from support.project import ROOT
 
 DOCSTRING = '"""A package."""\n'
@@ -26,7 +26,8 @@ FILES = {
     "src/mnist_vae/report/templates/page.html": "",
     "src/mnist_vae/report/templates/parts/style.css": "",
 }
-ALWAYS = {"stages/draw.py", "stages/start.py", "errors.py"}
+ALWAYS = {"stages/draw.py", "stages/start.py", "errors.py", "versions/numpy"}
+PINS = "".join(f"{name}==1.0 \\\n    --hash=sha256:00\n" for name in PACKAGES.values())
 
 
 @pytest.fixture
@@ -34,6 +35,8 @@ def project(tmp_path: Path) -> Path:
     for name, text in FILES.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    (tmp_path / "requirements.txt").write_text(PINS)
+    write_versions(tmp_path)
     return tmp_path
 
 
@@ -69,12 +72,19 @@ def add_import(project: Path, statement: str) -> None:
             {"report/html.py", "report/templates/page.html", "report/templates/parts/style.css"},
         ),
         ("from mnist_vae.report import content", {"report/content.py"}),
-        ("import torch.nn, os.path\nfrom sklearn import metrics", set()),
+        # Packages, those whose code decides results.
+        (
+            "import torch.nn, os.path\nfrom sklearn import metrics\nimport tqdm",
+            {"versions/torch", "versions/scikit-learn"},
+        ),
+        ("def f():\n    from PIL import Image", {"versions/pillow"}),
+        ('VERSIONS = Path("versions")', {f"versions/{name}" for name in PACKAGES.values()}),
     ],
 )
 def test_every_module_reached_is_a_dep(project: Path, statement: str, added: set[str]) -> None:
     add_import(project, statement)
-    paths = {path if "stages" in path else f"src/mnist_vae/{path}" for path in ALWAYS | added}
+    top = ("stages/", "versions/")
+    paths = {path if path.startswith(top) else f"src/mnist_vae/{path}" for path in ALWAYS | added}
     assert code_deps("python stages/draw.py ${key}", project) == sorted(paths)
 
 
@@ -124,7 +134,7 @@ def deps_of(*paths: str) -> str:
     return PIPELINE.format(code="\n".join(f"        - {path}" for path in paths))
 
 
-RIGHT = deps_of("src/mnist_vae/errors.py", "stages/draw.py", "stages/start.py")
+RIGHT = deps_of("src/mnist_vae/errors.py", "stages/draw.py", "stages/start.py", "versions/numpy")
 
 
 @pytest.mark.parametrize(
@@ -133,19 +143,19 @@ RIGHT = deps_of("src/mnist_vae/errors.py", "stages/draw.py", "stages/start.py")
         (RIGHT, None),
         (
             deps_of("src/mnist_vae/errors.py", "stages/start.py"),
-            "missing: stages/draw.py",
+            "missing: stages/draw.py versions/numpy",
         ),
         (
             deps_of("stages/start.py", "stages/draw.py", "src/gone.py", "src/mnist_vae/errors.py"),
-            "too many: src/gone.py",
+            "missing: versions/numpy, too many: src/gone.py",
         ),
         (
-            deps_of("src/gone.py", "stages/start.py"),
-            "missing: src/mnist_vae/errors.py stages/draw.py, too many: src/gone.py",
+            deps_of("src/gone.py", "stages/start.py", "versions/numpy", "versions/torch"),
+            "missing: src/mnist_vae/errors.py stages/draw.py, too many: src/gone.py versions/torch",
         ),
         (
             PIPELINE.format(code=""),
-            "missing: src/mnist_vae/errors.py stages/draw.py stages/start.py",
+            "missing: src/mnist_vae/errors.py stages/draw.py stages/start.py versions/numpy",
         ),
     ],
 )
@@ -184,9 +194,41 @@ def test_a_second_file_of_stages_is_checked_and_written_too(project: Path) -> No
 
 
 def test_code_that_stands_before_data_is_moved_behind_it(project: Path) -> None:
-    code = ["src/mnist_vae/errors.py", "stages/draw.py", "stages/start.py"]
+    code = ["src/mnist_vae/errors.py", "stages/draw.py", "stages/start.py", "versions/numpy"]
     (project / "dvc.yaml").write_text(deps_of(*code, "data/c.csv"))
     assert rewrite(project) == deps_of("data/c.csv", *code)
+
+
+def test_versions_are_those_that_are_pinned(project: Path) -> None:
+    """All of each, for other Pythons; a package that decides nothing is left out."""
+    (project / "dvc.yaml").write_text(RIGHT)
+    lock, torch = project / "requirements.txt", project / "versions/torch"
+    assert torch.read_text() == "1.0\n"
+    lock.write_text(
+        PINS.replace("torch==1.0", "torch==2.0 ; python_version < '3.12' \\\ntorch==2.1")
+    )
+    (project / "versions/pytest").write_text("9.0\n")
+    assert differences(project) == [
+        f"versions/{name}: not what requirements.txt pins: run make deps"
+        for name in ("pytest", "torch")
+    ]
+    write_versions(project)
+    assert torch.read_text() == "2.0 or 2.1\n"
+    assert not (project / "versions/pytest").exists()
+    torch.unlink()
+    assert len(differences(project)) == 1
+    lock.write_text(PINS.replace("numpy", "nump"))
+    assert differences(project) == [
+        "requirements.txt: no version of numpy; make lock makes it anew"
+    ]
+    lock.unlink()
+    assert differences(project) == ["requirements.txt: not found; make lock makes it"]
+
+
+def test_a_script_that_is_not_there_is_named(project: Path) -> None:
+    (project / "dvc.yaml").write_text(RIGHT)
+    (project / "stages/draw.py").unlink()
+    assert differences(project) == ["dvc.yaml: draw: stages/draw.py is not there"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from support.project import ROOT, environment
 
@@ -119,6 +120,63 @@ def test_ctrl_c_while_a_stage_imports_ends_in_one_line(body: str, code: int, sha
     ended = run_python(f"import os, signal, start; {body}")
     assert ended.returncode == code
     assert re.fullmatch(shape, ended.stderr)
+
+
+# --- With whom it ends ----------------------------------------------------------------------------
+
+STAGE = """
+import os, sys, time
+{start}
+print(os.getpid(), flush=True)
+try:
+    time.sleep(60)
+except BaseException as error:  # SIGTERM is Ctrl-C once a stage runs, and may be cleaned up after
+    print(type(error).__name__, flush=True)
+"""
+STARTED = "import signal, start; signal.signal(signal.SIGTERM, signal.default_int_handler)"
+WATCHED = (
+    "import signal; from mnist_vae import process; process.sys.platform = 'another';"
+    "signal.signal(signal.SIGTERM, signal.default_int_handler); process._end_with_parent()"
+)
+PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+
+
+def end_of_the_stage(start: str, number: signal.Signals, **variables: str) -> str:
+    """What a stage says that its parent's death ends, or "goes on"."""
+    env = environment(ROOT) | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'stages'}"}
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, STAGE.format(start=start)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=env | variables,
+    ) as parent:
+        assert parent.stdout
+        stage = psutil.Process(int(parent.stdout.readline()))
+        parent.send_signal(number)
+        parent.wait(60)
+        try:
+            stage.wait(2 if "DVC_STAGE" not in variables else 60)
+        except psutil.TimeoutExpired:
+            stage.kill()
+            return "goes on"
+        return parent.stdout.read().strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("start", [STARTED, WATCHED], ids=["Linux", "elsewhere"])
+def test_a_stage_ends_with_the_dvc_that_runs_it(start: str, number: signal.Signals) -> None:
+    assert end_of_the_stage(start, number, DVC_STAGE="train@vae2") == "KeyboardInterrupt"
+
+
+def test_a_stage_started_by_hand_may_outlive_its_shell() -> None:
+    assert end_of_the_stage(STARTED, signal.SIGKILL) == "goes on"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread would see it")
+def test_a_stage_whose_dvc_ended_before_it_began_ends_too() -> None:
+    """Then the process that takes in orphans is its parent, which is of another session."""
+    script = "import os, time; os.setsid(); import start; time.sleep(60)"
+    assert run_python(script, DVC_STAGE="train@vae2").returncode == -signal.SIGTERM
 
 
 # --- How it ends ----------------------------------------------------------------------------------

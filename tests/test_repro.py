@@ -14,10 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import mend_lock
+import psutil
 import pytest
 from dvc.repo import Repo
 from support.host import MODEL, OTHER
-from support.project import ROOT, build, edit, environment, restored, run, tracked_copy
+from support.project import (
+    CHECKED,
+    ROOT,
+    build,
+    edit,
+    environment,
+    identities,
+    restored,
+    run,
+    tracked_copy,
+)
 from support.torture import BAD, outputs, torture
 
 from mnist_vae.files.maps import MAPS
@@ -99,48 +110,68 @@ def touch_code(name: str) -> Callable[[Path], None]:
 CHANGES = {
     "a figure's colour": (
         set_param("figures", "palette", to=[f"#{i}{i}{i}{i}{i}{i}" for i in range(10)]),
-        of("draw"),
+        {"settings", *of("draw")},
     ),
-    "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), of("embed")),
+    "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), {"settings", *of("embed")}),
     "one model's kl_weight": (
         set_param("models", "vae2", "kl_weight", to=0.01),
-        {"train@vae2", "report"},
+        {"settings", "train@vae2", "report"},
     ),
-    "the recipe": (set_param("recipe", to="notebook"), {*of("train"), "report"}),
+    "the recipe": (
+        set_param("recipe", to="notebook"),
+        {"settings", *of("train"), "report"},
+    ),
     "the chosen recipe's epochs": (
         set_param("recipes", "fast", "epochs", to=3),
-        {*of("train"), "report"},
+        {"settings", *of("train"), "report"},
     ),
     "a recipe not chosen": (
         set_param("recipes", "notebook", "epochs", to=3),
-        {"report"},  # which says whether a study by it is old
+        {"settings", "report"},  # which says whether a study by it is old
     ),
-    "the seed": (set_param("seed", to=1), {"classify", "real", *of("train"), "report"}),
-    "the priors": (set_param("priors", "components", to=3), of("priors")),
-    "pictures made": (set_param("made", "vae2", to=60), {"made@vae2", "report"}),
-    "the sources": (set_param("data", "sources", to=["torchvision"]), {"download"}),
-    "the interpolation": (set_param("encode", "steps", to=5), of("encode")),
+    "the seed": (set_param("seed", to=1), {"settings", "classify", "real", *of("train"), "report"}),
+    "the priors": (set_param("priors", "components", to=3), {"settings", *of("priors")}),
+    "pictures made": (set_param("made", "vae2", to=60), {"settings", "made@vae2", "report"}),
+    "the sources": (set_param("data", "sources", to=["torchvision"]), {"settings", "download"}),
+    "the interpolation": (set_param("encode", "steps", to=5), {"settings", *of("encode")}),
     "objective.py": (
         touch_code("src/mnist_vae/train/objective.py"),
         {*of("train"), "report"},  # which says whether the study was made with it
     ),
-    "views.py": (touch_code("src/mnist_vae/latents/views.py"), of("encode")),
+    "views.py": (touch_code("src/mnist_vae/latents/views.py"), {"settings", *of("encode")}),
     "vae.py": (
         touch_code("src/mnist_vae/nets/vae.py"),
-        {"classify", "real", *of("train", "encode", "evaluate", "sample", "made"), "report"},
+        {
+            *("settings", "classify", "real", "report"),
+            *of("train", "encode", "evaluate", "sample", "made"),
+        },
     ),
-    "style.py": (touch_code("src/mnist_vae/figures/style.py"), {*of("draw"), "report"}),
+    "style.py": (touch_code("src/mnist_vae/figures/style.py"), {"settings", *of("draw"), "report"}),
     "optimizer.py": (
         touch_code("src/mnist_vae/train/optimizer.py"),
-        {"classify", *of("train", "made"), "report"},
+        {"settings", "classify", *of("train", "made"), "report"},
     ),
-    "audit.py": (touch_code("src/mnist_vae/measure/audit.py"), {*of("evaluate"), "report"}),
-    "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify", *of("made")}),
+    "audit.py": (
+        touch_code("src/mnist_vae/measure/audit.py"),
+        {"settings", *of("evaluate"), "report"},
+    ),
+    "the classifier's epochs": (
+        set_param("classifier", "epochs", to=2),
+        {"settings", "classify", *of("made")},
+    ),
     "store.py": (
         touch_code("src/mnist_vae/files/store.py"),
-        {"download", "classify", "real", *of(*EVERY), "report"},
+        {"settings", "download", "classify", "real", *of(*EVERY), "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
+    "another version of t-SNE": (
+        lambda copy: (copy / "versions/opentsne").write_text("9.9\n"),
+        {"settings", *of("embed"), "report"},  # which names it
+    ),
+    "another version of Matplotlib": (
+        lambda copy: (copy / "versions/matplotlib").write_text("9.9\n"),
+        {"settings", *of("draw"), "report"},
+    ),
     "what no stage reads": (touch_code(".gitignore"), set()),
 }
 
@@ -157,7 +188,8 @@ def stale(project: Path) -> set[str]:
 def test_a_change_makes_exactly_these_stages_stale(tracked: Path, name: str) -> None:
     """Those that read what changed; the stages after them follow when those have run."""
     change, expected = CHANGES[name]
-    with restored(*(path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml"})):
+    kept = [path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml"}]
+    with restored(*kept, *(tracked / "versions").iterdir()):
         change(tracked)
         assert stale(tracked) == expected
 
@@ -171,7 +203,7 @@ MAKERS = {
     "reports/metrics/vae2.samples.json": "sample@vae2",
     "reports/metrics/vae2.made.json": "made@vae2",
     "reports/figures/vae2/loss.png": "draw@vae2",
-    "requirements.txt": "report",  # which nothing makes, and this stage reads
+    "versions/torch": "train@vae2",  # which no stage makes
 }
 
 
@@ -185,12 +217,86 @@ def test_dvc_makes_again_what_a_stage_would_take(tracked: Path, file: str) -> No
         assert MAKERS[file] in stale(tracked)
 
 
+def test_a_mistake_in_the_settings_deletes_nothing(tracked: Path) -> None:
+    """DVC removes the outputs of a stage before it runs it, so it must not come as far."""
+    after = run(tracked, "dvc", "repro", "--dry", "--force", "--downstream", "settings").stdout
+    every = {"settings", "download", "classify", "real", "report", *of(*EVERY)}
+    assert every - {"made@ae2"} <= set(re.findall("Running stage '(.*)'", after))
+    before = identities(tracked)
+    with restored(tracked / "params.yaml"):
+        set_param("models", "vae2", "latent_dim", to=0)(tracked)
+        done = run(tracked, "dvc", "repro")
+        assert done.returncode != 0
+        assert "settings.py: error: params.yaml: models.vae2.latent_dim: found 0" in done.stderr
+        lost = before.keys() - identities(tracked).keys()
+        assert lost <= {tracked / CHECKED}
+    done = run(tracked, "dvc", "repro", "settings")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_chart_of_all_models_shows_all_of_them(tracked: Path) -> None:
+    done = run(tracked, "dvc", "plots", "show", "reports/curves.csv", "--show-vega")
+    assert done.returncode == 0, done.stderr
+    chart = json.loads(done.stdout)
+    y = chart["encoding"]["y"]
+    values = chart["data"]["values"]
+    assert {row["model"] for row in values} == {MODEL, OTHER}
+    assert y["scale"] == {"type": "log"}  # on which nothing is drawn of 0 and below
+    assert all(float(row[y["field"]]) > 0 for row in values)
+    assert chart["encoding"]["x"]["axis"]["format"] == "d"  # epochs are whole
+
+
+def test_what_a_removed_model_leaves_is_pruned(tracked: Path) -> None:
+    """The page's stage reads folders, so it counts as changed until then."""
+    left = [f"reports/metrics/vae9{kind}.json" for kind in ("", ".samples")] + [
+        "reports/figures/vae9",
+        "reports/curves/vae9.csv",
+        "models/vae9.safetensors",
+    ]
+    before = identities(tracked)
+    with restored(tracked / "dvc.lock"):
+        for name in left:
+            of_vae2 = tracked / name.replace("vae9", "vae2")
+            (shutil.copytree if of_vae2.is_dir() else shutil.copy)(of_vae2, tracked / name)
+        edit(
+            tracked / "dvc.lock",
+            lambda tree: tree["stages"].update({"train@vae9": tree["stages"]["train@vae2"]}),
+        )
+        assert stale(tracked) == {"report"}
+        prune = (sys.executable, str(ROOT / "tools/prune.py"))
+        dry = run(tracked, *prune, "--dry").stdout.splitlines()
+        expected = [*sorted(left), "train@vae9 of dvc.lock"]
+        assert dry == [f"would remove {what}" for what in expected]
+        assert identities(tracked) != before
+        assert run(tracked, *prune).stdout.splitlines() == [f"removed {what}" for what in expected]
+        assert stale(tracked) == set()
+        assert "train@vae9" not in (tracked / "dvc.lock").read_text()
+        assert run(tracked, *prune).stdout.startswith("nothing to remove")
+    assert identities(tracked) == before
+
+
 @pytest.mark.parametrize("when", [0, 4_000_000_000])
 def test_the_time_of_a_file_does_not_matter(tracked: Path, when: int) -> None:
     for path in tracked.rglob("*"):
         if not {".dvc", ".git"} & set(path.parts):
             os.utime(path, (when, when))
     assert stale(tracked) == set()
+
+
+def test_a_forgery_that_dvc_takes_is_found_by_making_the_page_again(small: Path) -> None:
+    page = small / "reports/index.html"
+    rebuild = (sys.executable, "tools/rebuild.py")
+    done = run(small, *rebuild)
+    assert done.returncode == 0, done.stderr
+    assert "2 stages made again what is committed" in done.stdout
+    with restored(page, small / "dvc.lock"):
+        page.write_text(page.read_text().replace("</main>", "<p>99.9%</p></main>"))
+        assert run(small, "dvc", "commit", "--force", "report").returncode == 0
+        assert stale(small) == set()
+        done = run(small, *rebuild)
+        assert done.returncode == 1
+        assert "reports/index.html: report does not make what is committed" in done.stderr
+    assert stale(small) == set()
 
 
 # ---- Kills --------------------------------------------------------------------------------------
@@ -205,9 +311,38 @@ def test_a_run_killed_three_times_gives_byte_for_byte_what_one_left_alone_gave(
     assert sum(counted["kills"].values()) == 3
     assert counted["finished_runs"] >= 1
     assert {name.split(":")[0] for name in outputs(small)} == {
-        *("download", "classify", "report"),
+        *("settings", "download", "classify", "report"),
         *of(*EVERY, models=("vae2",)),
     }
+
+
+def test_what_an_orphan_wrote_is_not_taken_for_what_the_next_run_writes(small: Path) -> None:
+    """DVC is killed alone, and run again at once with other params."""
+    before = outputs(small)
+    with restored(small / "params.yaml"):
+        set_param("recipes", "fast", "epochs", to=1000)(small)
+        with subprocess.Popen(
+            ["dvc", "repro", "train@vae2"],
+            cwd=small,
+            env=environment(small),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as dvc:
+            # DVC has removed the last run's curve when there are epochs of another number.
+            deadline = time.monotonic() + 120
+            while not list((small / "checkpoints").glob("vae2.*.000003.safetensors")):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            (stage,) = psutil.Process(dvc.pid).children()
+            dvc.kill()
+        set_param("recipes", "fast", "epochs", to=4)(small)
+        done = run(small, "dvc", "repro", "train@vae2")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert not stage.is_running()
+        assert len((small / CURVE).read_text().splitlines()) == 1 + 4
+        assert "train@vae2" not in stale(small)
+    done = run(small, "dvc", "repro")
+    assert (done.returncode, outputs(small)) == (0, before)
 
 
 def mend(folder: Path, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -286,6 +421,25 @@ def test_only_what_dvc_cannot_read_is_removed(
     (tmp_path / name).write_text(text)
     assert mend(tmp_path, monkeypatch) == (0 if removed else 1)
     assert (tmp_path / name).exists() == (not removed)
+
+
+OURS, THEIRS = "    md5: 0123", "    md5: 4567"
+CONFLICTS = {
+    "merge": f"{LOCK[:500]}\n<<<<<<< HEAD\n{OURS}\n=======\n{THEIRS}\n>>>>>>> other\n{LOCK[500:]}",
+    "diff3": f"<<<<<<< HEAD\n{OURS}\n||||||| base\n=======\n{THEIRS}\n>>>>>>> other\n",
+}
+
+
+@pytest.mark.parametrize("text", CONFLICTS.values(), ids=CONFLICTS.keys())
+def test_a_lock_that_git_could_not_merge_is_left_to_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "dvc.lock").write_text(text)
+    assert mend(tmp_path, monkeypatch) == 1
+    assert (tmp_path / "dvc.lock").read_text() == text
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+    assert printed.err.startswith("error: dvc.lock: holds conflict markers of a merge; ")
 
 
 # ---- Experiments --------------------------------------------------------------------------------
@@ -385,6 +539,47 @@ def plant_many(copy: Path) -> None:
     (copy / "reports/figures/vae2/loss.png").unlink()
 
 
+def delete_many(copy: Path) -> None:
+    for name in (*DELETED, *CODE, "requirements.txt"):
+        (copy / name).unlink()
+
+
+DELETED = [
+    *("reports/index.html", "reports/rate_distortion.png", "reports/curves.csv"),
+    *("reports/classifier.json", "reports/metrics/ae2.json", "reports/figures/vae2/loss.png"),
+]
+CODE = ["src/mnist_vae/figures/palette.py", "stages/embed.py"]
+
+
+def replace(name: str, old: str, new: str) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        text = (copy / name).read_text()
+        assert old in text
+        (copy / name).write_text(text.replace(old, new, 1))
+
+    return change
+
+
+def plant_what_dvc_does_not_see(copy: Path) -> None:
+    for change in (
+        replace("requirements.txt", "\ntorch==", "\ntorch==9"),
+        replace("dvc.yaml", "      desc: Draw the", "      frozen: true\n      desc: Draw the"),
+        touch_code("src/mnist_vae/figures/style.py"),
+        replace("README.md", "over five seeds, ", "over five seeds, 9"),
+        replace("README.md", "MIT licence.", "MIT licence, 5.5 times."),
+        replace("reports/benchmark.json", '"gflops_float32": ', '"gflops_float32": 9'),
+        replace("src/mnist_vae/nets/__init__.py", "\n", "\nimport os\n"),
+        replace(
+            "src/mnist_vae/seeds.py", "import numpy", "from .figures import style\nimport numpy"
+        ),
+        lambda copy: (copy / "versions/numpy").write_text("0.1\n"),
+        lambda copy: (copy / ORPHAN).write_text("{}\n"),
+    ):
+        change(copy)
+
+
+ORPHAN = "reports/metrics/vae9.json"
+
 PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "many": (
         plant_many,
@@ -400,6 +595,28 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             *("draw@vae2: ", "output reports/figures/vae2 (modified)"),
         ],
     ),
+    "deleted": (
+        delete_many,
+        [
+            *(f"output {name.replace('/loss.png', '')} (" for name in DELETED),
+            *(f"file {name} (deleted)" for name in CODE),
+            *("too many: src/mnist_vae/figures/palette.py", "stages/embed.py is not there"),
+            "requirements.txt: not found",
+        ],
+    ),
+    "what DVC does not see": (
+        plant_what_dvc_does_not_see,
+        [
+            "versions/torch: not what requirements.txt pins",
+            "versions/numpy: not what requirements.txt pins",
+            " is installed, 0.1 is pinned",
+            *("dvc.yaml: draw is frozen", "src/mnist_vae/nets/__init__.py"),
+            "missing: src/mnist_vae/figures/palette.py",  # by a relative import
+            f"of no model or grid in params.yaml: {ORPHAN}: make prune",
+            *("README.md:", " by over_seeds.models.vae16", "5.5 is in no piece of"),
+            "by benchmark.machine.gflops_float32",
+        ],
+    ),
     "code dep": (drop_code_dep, ["code deps of download", "missing: stages/download.py"]),
     "no lock": (lambda copy: (copy / "dvc.lock").unlink(), ["train@vae16"]),
     "pipeline": (lambda copy: (copy / "dvc.yaml").write_text("stages: ["), ["dvc.yaml"]),
@@ -410,10 +627,12 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_gate_stops_a_planted_change(clone: Path, name: str) -> None:
     change, named = PLANTED[name]
-    copied = [*clone.glob("*.*"), *clone.glob("reports/**/*.*"), *clone.glob("s*/**/*.py")]
+    folders = ("*.*", "reports/**/*.*", "s*/**/*.py", "versions/*")
+    copied = [path for folder in folders for path in clone.glob(folder)]
     with restored(*filter(Path.is_file, copied)):
         change(clone)
         done = gate(clone)
+    (clone / ORPHAN).unlink(missing_ok=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     for text in named:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.project import ROOT, environment
+from support.project import ROOT, environment, run, tracked_copy
 
 SOURCES = [
     path
@@ -223,3 +223,53 @@ def test_the_tests_that_are_named_exist(name: str) -> None:
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\btests/[\w/]*\w(?:\.py)?", DOCS))))
 def test_the_files_of_tests_that_are_named_exist(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+# --- DVC's own state ------------------------------------------------------------------------------
+
+
+def test_make_puts_what_dvc_unpickles_where_nobody_else_can_write(tmp_path: Path) -> None:
+    copy = tracked_copy(tmp_path / "a b")
+    (copy / ".venv").mkdir()
+    (copy / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    (copy / ".venv/.ready").touch()  # set up already
+    state = copy / ".dvc/tmp/site"
+    ask = "from dvc.repo import Repo; print(Repo().site_cache_dir)"
+
+    def state_of_dvc() -> Path:
+        env = environment(copy)
+        del env["DVC_SITE_CACHE_DIR"]
+        done = subprocess.run(
+            [sys.executable, "-c", ask],
+            cwd=copy / "studies",
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return Path(done.stdout.strip())
+
+    done = run(copy, "make", str(state.relative_to(copy)))
+    assert done.returncode == 0, done.stderr
+    assert state_of_dvc().is_relative_to(state)
+    assert state.stat().st_mode & 0o777 == 0o700
+    assert run(copy, "git", "check-ignore", ".dvc/config.local").returncode == 0
+    targets = run(copy, "make", "--print-data-base", "--dry-run", "--question", "help").stdout
+    for name in ("reproduce", "study", "study-notebook", "test", "torture", "check-lock"):
+        assert re.search(f"^{name}:.* {state.relative_to(copy)}", targets, re.MULTILINE)
+
+
+# --- What comes from outside into CI --------------------------------------------------------------
+
+
+def test_actions_and_uv_are_pinned() -> None:
+    workflows = [path.read_text() for path in (ROOT / ".github/workflows").glob("*.yml")]
+    used = re.findall(r"uses: (\S+)", "\n".join(workflows))
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action), action
+    makefile = (ROOT / "Makefile").read_text()
+    (expression,) = re.findall(r"<\(sed -n '(.*)' requirements.txt\)", makefile)
+    pinned = run(ROOT, "sed", "-n", expression.replace("$$", "$"), "requirements.txt").stdout
+    assert re.fullmatch(r"uv==[\d.]+ \\\n(    --hash=sha256:[0-9a-f]{64}( \\)?\n)+", pinned)
+    assert "--require-hashes" in makefile

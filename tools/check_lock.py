@@ -1,9 +1,16 @@
-"""Fail when dvc.lock, studies/dvc.lock and the committed reports do not match code and params.
+"""The gate: fail when what is committed does not fit together. Works on a clean clone without data.
 
-Works on a clean clone without data: there DVC's own `dvc repro --dry --allow-missing` exits 0 in
-several stale cases and `dvc status` always fails. So the verdict is the dry run's list of stages
-that would run, and the reasons are those of `dvc status` that are not about missing data. The code
-deps of dvc.yaml have to be what the stages import too, or DVC would not see that code changed.
+What is looked at, each by a function of ``CHECKS``:
+
+- dvc.lock, studies/dvc.lock and the committed reports against code and params;
+- the code deps of dvc.yaml and the versions in versions/ against imports and requirements.txt,
+  or DVC would not see that code changed;
+- stages that are frozen, of which DVC says nothing;
+- files and lock entries of models and grids that params.yaml does not name;
+- the installed packages against the versions;
+- the numbers in README and docs against the files that they come from (tools/quotes.py).
+
+What it cannot see is a change of all at once, made to agree: `make rebuild` makes results anew.
 """
 
 from __future__ import annotations
@@ -11,28 +18,42 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import deps
+import prune
+import quotes
 import yaml
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
 
-MISSING = {"deleted", "not in cache"}
-
-
+NOT_IN_A_CLONE = ("data/", "models/")
+"""Folders that Git ignores, so that nothing there can be missed."""
 HOURS = "@notebook"
 """Of stages that are run once, and by whoever has the hours."""
+
+
+# --- What DVC says --------------------------------------------------------------------------------
 
 
 def dvc(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["dvc", *args], capture_output=True, text=True, check=False)
 
 
-def studied(root: Path = Path()) -> list[str]:
+def stages_of(lock: Path) -> list[str]:
+    """The stages of a lock file, which have run; none of one that DVC cannot read either."""
+    try:
+        return [*yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]]
+    except (FileNotFoundError, ValueError, yaml.YAMLError, TypeError, KeyError):
+        return []
+
+
+def studied() -> list[str]:
     """The stages of the study that have results, by which they can be out of date."""
-    lock = root / "studies/dvc.lock"
-    stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-    return [f"studies/dvc.yaml:{name}" for name in stages]
+    return [f"studies/dvc.yaml:{name}" for name in stages_of(Path("studies/dvc.lock"))]
 
 
 def reasons(changes: list[Any]) -> list[str]:
@@ -44,15 +65,22 @@ def reasons(changes: list[Any]) -> list[str]:
             continue
         for kind, entries in change.items():
             for name, state in entries.items():
+                missing = state == "deleted" and name.startswith(NOT_IN_A_CLONE)
                 if isinstance(state, dict):  # a params file: key -> state
                     words += [f"param {key} ({key_state})" for key, key_state in state.items()]
-                elif state not in MISSING:
+                elif not missing and state != "not in cache":
                     role = "output" if kind == "changed outs" else "file"
                     words.append(f"{role} {name} ({state})")
     return words
 
 
-def main() -> int:
+def lock() -> Iterator[str]:
+    """What `dvc repro` would run, and why.
+
+    DVC's own `dvc repro --dry --allow-missing` exits 0 in several stale cases, and `dvc status`
+    always fails in a clean clone. So the verdict is the dry run's list of stages, together with
+    those reasons of `dvc status` that are not about missing data.
+    """
     # Of the study those that have run: a grid without results says nothing that could be wrong.
     targets = [name for name in ("dvc.yaml", *studied()) if Path(name.split(":")[0]).exists()]
     dry = [dvc("repro", "--dry", "--allow-missing", target) for target in targets]
@@ -69,36 +97,82 @@ def main() -> int:
         changes: dict[str, list[Any]] = json.loads(status.stdout)
     except ValueError:
         changes = {}
+    ran = {*stages_of(Path("dvc.lock")), *studied()}
     changed = {
-        stage: words
+        stage: words if stage in ran else ["has not run"]
         for stage, entries in changes.items()
         if HOURS not in stage
         and (stage in targets or "studies/" not in stage)
         and (words := reasons(entries))
     }
-    try:
-        wrong_deps = deps.differences()
-    except ValueError as error:
-        wrong_deps = [f"dvc.yaml: {error}"]
-    for line in wrong_deps:
-        print(f"error: {line}", file=sys.stderr)
     if all(done.returncode == 0 for done in dry) and not stale and not changed:
-        if not wrong_deps:
-            print("dvc.lock, reports, code and params agree")
-        return int(bool(wrong_deps))
+        return
     of_study = [name for name in changed or stale if "studies/dvc.yaml" in name]
     commands = [
         *(["`dvc repro`"] if len(of_study) < len(changed or stale) or not changed else []),
         *(["`make study`"] if of_study else []),
     ]
+    details = [f"{stage}: {', '.join(words)}" for stage, words in changed.items()]
+    details = details or stale or [done.stderr.strip() for done in dry]
     run = " and ".join(commands)
-    print(f"error: dvc.lock does not match; run {run} and commit the results", file=sys.stderr)
-    for stage, words in changed.items():
-        print(f"  {stage}: {', '.join(words)}", file=sys.stderr)
-    if not changed:
-        shown = ["  " + line for line in stale] or [done.stderr.strip() for done in dry]
-        print("\n".join(filter(None, shown)), file=sys.stderr)
-    return 1
+    head = f"dvc.lock does not match; run {run} and commit the results"
+    yield "\n  ".join([head, *filter(None, details)])
+
+
+# --- What DVC does not say ------------------------------------------------------------------------
+
+
+def code_deps() -> Iterator[str]:
+    try:
+        yield from deps.differences()
+    except ValueError as error:  # no pipeline at all
+        yield f"dvc.yaml: {error}"
+
+
+def frozen() -> Iterator[str]:
+    for pipeline in deps.pipelines():
+        try:
+            stages = yaml.safe_load(Path(pipeline).read_text(encoding="utf-8"))["stages"]
+            kept = [name for name, entry in stages.items() if entry.get("do", entry).get("frozen")]
+        except (yaml.YAMLError, TypeError, KeyError, AttributeError):
+            continue  # no pipeline, as the other checks say
+        for name in kept:
+            yield f"{pipeline}: {name} is frozen, and so never out of date: remove `frozen`"
+
+
+def left_over() -> Iterator[str]:
+    try:
+        with Repo() as repo:
+            paths, entries = prune.orphans(repo)
+    except DvcException:
+        return  # the lock's check says why
+    found = [*map(str, paths), *(name for names in entries.values() for name in names)]
+    if found:
+        shown = f"{', '.join(found[:5])}{f' and {len(found) - 5} more' * (len(found) > 5)}"
+        yield f"of no model or grid in params.yaml: {shown}: make prune removes them"
+
+
+def environment() -> Iterator[str]:
+    for file in sorted(Path(deps.VERSIONS).glob("*")):
+        pinned = file.read_text(encoding="utf-8").strip()
+        try:
+            there = version(file.name).partition("+")[0]
+        except PackageNotFoundError:
+            there = "no version"
+        if there not in pinned.split(" or "):
+            yield f"{file.name}: {there} is installed, {pinned} is pinned: run make test"
+
+
+CHECKS = (lock, code_deps, frozen, left_over, environment, quotes.differences)
+
+
+def main() -> int:
+    faults = [fault for check in CHECKS for fault in check()]
+    for fault in faults:
+        print(f"error: {fault}", file=sys.stderr)
+    if not faults:
+        print("dvc.lock, reports, code, params, versions and the numbers in texts agree")
+    return int(bool(faults))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ Usage: python tools/deps.py [--check]
 The code deps of a stage are its script and every module of the project that the script imports,
 directly or through others, together with the templates that these modules read. Where a module
 names the script of another stage in a string, what it says of that stage depends on all its code
-too. They follow the data deps, in alphabetical order; everything else in the files stays as it is.
-With --check nothing is written: each stage whose code deps are wrong gets one line, and the exit
-code is then 1.
+too. Of other people's code it is the versions: a file for each package that decides results, in
+versions/, written here from requirements.txt. So another torch runs what imports torch again, and
+another pytest runs nothing. They follow the data deps, in alphabetical order; everything else in
+the files stays as it is. With --check nothing is written: each stage whose code deps are wrong gets
+one line, and so does each wrong version; the exit code is then 1.
 """
 
 from __future__ import annotations
@@ -26,19 +28,33 @@ PIPELINES = ("dvc.yaml", "studies/dvc.yaml")
 SEARCH_PATH = ("stages", "src")  # what a stage's sys.path holds of this project
 TEMPLATES = "templates"
 """A module whose source names this folder depends on every file of it, beside the module."""
+VERSIONS = "versions"
+"""As above, but in the project's top folder."""
+PACKAGES = {  # what computes or draws something of a result, by the name that is imported
+    "PIL": "pillow",
+    "jinja2": "jinja2",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "openTSNE": "opentsne",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+}
 
 
 # --- What a stage imports -------------------------------------------------------------------------
 
 
 def code_deps(command: str, root: Path = ROOT) -> list[str]:
-    """Paths below ``root``, sorted, of the code that a stage's command runs.
+    """Paths below ``root``, sorted, of the code that a stage's command runs, versions included.
 
-    Raises ValueError where the command runs no script of stages/.
+    Raises ValueError where the command runs no script of stages/, or one that is not there.
     """
     scripts = [root / name for name in re.findall(r"\bstages/\w+\.py\b", command)]
     if not scripts:
         raise ValueError(f"the command {command!r} runs no script of stages/")
+    if missing := [script for script in scripts if not script.is_file()]:
+        raise ValueError(f"{missing[0].relative_to(root)} is not there")
     # With each file, whether what its functions import counts. It does not for an __init__.py that
     # runs only because a module of its package is imported: nobody calls a function of it.
     queue = [(script, True) for script in scripts]
@@ -52,17 +68,19 @@ def code_deps(command: str, root: Path = ROOT) -> list[str]:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         if file.name != "__init__.py" or _holds_code(tree):
             deps.add(file)
-        deps.update(_templates(file, tree))
+        deps.update(_templates(file, tree, root))
         queue += [(script, True) for script in _scripts(tree, root)]
         for name in _imported_names(file, tree, functions_too, root):
+            if package := PACKAGES.get(name.split(".")[0]):
+                deps.add(root / VERSIONS / package)
             target = _source(name, root) or _source(name.rpartition(".")[0], root)
             if target:
                 queue.append((target, True))
             packages = name.split(".")[:-1]
             for end in range(1, len(packages) + 1):
-                package = _source(".".join(packages[:end]), root)
-                if package and package != target:
-                    queue.append((package, False))
+                init = _source(".".join(packages[:end]), root)
+                if init and init != target:
+                    queue.append((init, False))
     return sorted(path.relative_to(root).as_posix() for path in deps)
 
 
@@ -103,13 +121,12 @@ def _holds_code(tree: ast.Module) -> bool:
     return len(tree.body) > (ast.get_docstring(tree) is not None)
 
 
-def _templates(file: Path, tree: ast.Module) -> Iterator[Path]:
-    named = any(
-        isinstance(node, ast.Constant) and str(node.value).split("/")[0] == TEMPLATES
-        for node in ast.walk(tree)
-    )
-    if named:
-        yield from (path for path in (file.parent / TEMPLATES).rglob("*") if path.is_file())
+def _templates(file: Path, tree: ast.Module, root: Path) -> Iterator[Path]:
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    named = {str(value).split("/")[0] for value in constants}
+    for folder in (file.parent / TEMPLATES, root / VERSIONS):
+        if folder.name in named:
+            yield from (path for path in folder.rglob("*") if path.is_file())
 
 
 def _scripts(tree: ast.Module, root: Path) -> Iterator[Path]:
@@ -123,12 +140,50 @@ def _scripts(tree: ast.Module, root: Path) -> Iterator[Path]:
 
 def is_code(dep: str) -> bool:
     """Whether a dep is code, which this tool writes, and no data."""
-    return dep.startswith(("src/", "stages/"))
+    return dep.startswith(("src/", "stages/", f"{VERSIONS}/"))
 
 
 def differences(root: Path = ROOT) -> list[str]:
-    """One line for each stage whose code deps in its dvc.yaml are not what it imports."""
-    return [line for pipeline in pipelines(root) for line in _differences(root, pipeline)]
+    """One line for each stage whose code deps are not what it imports, and each wrong version."""
+    lines = [line for pipeline in pipelines(root) for line in _differences(root, pipeline)]
+    try:
+        wanted = {root / VERSIONS / name: text for name, text in versions(root).items()}
+    except ValueError as error:
+        return [*lines, str(error)]
+    there = {path: path.read_text(encoding="utf-8") for path in (root / VERSIONS).glob("*")}
+    return lines + [
+        f"{path.relative_to(root)}: not what requirements.txt pins: run make deps"
+        for path in sorted(wanted.keys() | there.keys())
+        if wanted.get(path) != there.get(path)
+    ]
+
+
+def versions(root: Path = ROOT) -> dict[str, str]:
+    """What requirements.txt pins of each package that decides results, as its file has it.
+
+    It may pin several, each for other Pythons. Raises ValueError for a package that it lacks.
+    """
+    try:
+        lock = (root / "requirements.txt").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ValueError("requirements.txt: not found; make lock makes it") from None
+    found = {}
+    for package in PACKAGES.values():
+        pins = re.findall(rf"^{re.escape(package)}==([^\s;\\]+)", lock, re.MULTILINE)
+        if not pins:
+            raise ValueError(f"requirements.txt: no version of {package}; make lock makes it anew")
+        found[package] = f"{' or '.join(dict.fromkeys(pins))}\n"
+    return found
+
+
+def write_versions(root: Path = ROOT) -> None:
+    """Write a file for each package that decides results, and remove what else is in versions/."""
+    texts = {root / VERSIONS / name: text for name, text in versions(root).items()}
+    (root / VERSIONS).mkdir(exist_ok=True)
+    for path in {*(root / VERSIONS).glob("*")} - texts.keys():
+        path.unlink()
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
 
 
 def pipelines(root: Path = ROOT) -> list[str]:
@@ -140,7 +195,11 @@ def _differences(root: Path, pipeline: str) -> list[str]:
     lines = []
     for stage, command, deps in _stages((root / pipeline).read_text(encoding="utf-8")):
         declared = {dep.value for dep in deps.value if is_code(dep.value)}
-        imported = set(code_deps(command, root))
+        try:
+            imported = set(code_deps(command, root))
+        except ValueError as error:
+            lines.append(f"{pipeline}: {stage}: {error}")
+            continue
         faults = [
             f"{fault}: {' '.join(sorted(paths))}"
             for fault, paths in (
@@ -210,10 +269,11 @@ def main() -> int:
             wrong = differences()
             print("".join(f"{line}\n" for line in wrong), end="", file=sys.stderr)
             return int(bool(wrong))
+        write_versions()
         for pipeline, text in {name: rewrite(ROOT, name) for name in pipelines()}.items():
             (ROOT / pipeline).write_text(text, encoding="utf-8")
     except ValueError as error:
-        print(f"dvc.yaml: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,12 +1,14 @@
 """Remove what DVC was killed while writing, where DVC then refuses to start. Exits 1 if nothing is.
 
 DVC writes dvc.lock and .dvc/tmp/rwlock in place, and cannot read one that was cut off. Without
-them nothing is lost: it takes what has run from its run cache.
+them nothing is lost: it takes what has run from its run cache. A file that Git could not merge is
+left to a person.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,15 +27,24 @@ CUT: dict[Path, Callable[[str], object]] = {
     Path(".dvc/tmp/rwlock"): json.loads,
 }
 
+CONFLICT = (
+    "holds conflict markers of a merge; take one side, git checkout --ours dvc.lock, run again"
+)
+
 
 def main() -> int:
     mended = False
     for path, check in CUT.items():
+        text = ""
         try:
-            check(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            check(text)
         except FileNotFoundError:
             pass
         except (ValueError, yaml.YAMLError, Invalid):
+            if re.search("^(<{7}|={7}|>{7})( |$)", text, re.MULTILINE):
+                print(f"error: {path}: {CONFLICT}", file=sys.stderr)
+                return 1
             path.unlink()
             print(f"{path}: cut off when DVC was killed; removed, DVC makes it again")
             mended = True

@@ -6,6 +6,7 @@ batch, so that all processes hold the same parameters after each step.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -40,8 +41,8 @@ def count() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process is the one that writes."""
-    return not dist.is_initialized() or dist.get_rank() == 0
+    """Whether this process is the one that writes, which it knows before it joins the others."""
+    return not dist.is_torchelastic_launched() or os.environ["RANK"] == "0"
 
 
 def own_rows(batch: Sequence[Tensor]) -> list[Tensor]:

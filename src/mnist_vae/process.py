@@ -10,6 +10,8 @@ import platform
 import re
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import NoReturn
@@ -32,6 +34,32 @@ def start() -> None:
     # among them every 700 takes a tenth of the import. A stage leaves little later: it ends soon.
     gc.set_threshold(100_000)
     sys.excepthook = _end
+    if "DVC_STAGE" in os.environ:  # by hand, a stage may outlive the shell that it is started from
+        _end_with_parent()
+
+
+PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
+
+
+def _end_with_parent() -> None:
+    """Have this process told to end as soon as DVC has ended that runs it, killed or not.
+
+    Left alone it would go on, and write what a next run takes for its own.
+    """
+    parent = os.getppid()
+    if sys.platform != "linux":
+        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    # DVC may have ended before. Then another session's process is the parent now.
+    if os.getsid(parent) != os.getsid(0):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

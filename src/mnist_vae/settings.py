@@ -12,7 +12,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 import msgspec
 import yaml
@@ -116,18 +116,14 @@ def _parts(value: Any, kind: Any, name: str) -> Iterator[tuple[Any, Any, str]]:
 def _problem(value: Any, kind: Any, error: Exception) -> str:
     """Why a value whose parts are right is not of a type; ``error`` is msgspec's reason."""
     origin, arguments = get_origin(kind), get_args(kind)
-    allowed, hint = _WORDS.get(origin or kind), ""
+    allowed = _WORDS.get(origin or kind)
     if origin is Annotated:
         value, allowed = msgspec.convert(value, arguments[0]), _range(arguments[1])
     elif origin is Literal:
         allowed = f"one of {', '.join(arguments)}"
     elif origin is tuple and isinstance(value, list | tuple):
         return f"found {len(value)} values, must be {len(arguments)}"
-    power = isinstance(value, str) and re.fullmatch(r"([-+]?\d+)(\.\d*)?[eE]([-+]?\d+)", value)
-    if kind is float and power:
-        written = f"{power[1]}{power[2] or '.0'}e{int(power[3]):+d}"
-        hint = f" (YAML reads {value} as text; write {written})"
-    return f"found {_show(value)}, must be {allowed}{hint}" if allowed else str(error)
+    return f"found {_show(value)}, must be {allowed}" if allowed else str(error)
 
 
 def _range(bounds: msgspec.Meta) -> str | None:
@@ -149,7 +145,12 @@ def _show(value: Any) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses aliases, with which a small file fills the memory, tags, and keys given twice."""
+    """Reads plain values as YAML 1.2 does, which is how DVC reads them: ``1:30`` is text, not 90.
+
+    Refuses aliases, with which a small file fills the memory, tags, and keys given twice.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}  # none of YAML 1.1's
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -165,6 +166,25 @@ class _Loader(yaml.SafeLoader):
             problem = f"a second key {node.value}"
         raise ComposerError(None, None, problem, event.start_mark)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """A whole number; 010 is ten."""
+        digits = node.value.replace("_", "")
+        return int(digits, 10 if digits.lstrip("+-").isdigit() else 0)
+
+
+_PLAIN = {
+    "null": "~|null|Null|NULL|",
+    "bool": "true|True|TRUE|false|False|FALSE",
+    "int": r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)",
+    "float": r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+}
+"""What a value without quotes is, in this order; anything else is text."""
+for _name, _pattern in _PLAIN.items():
+    _tag = f"tag:yaml.org,2002:{_name}"
+    _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
 
 def _read_yaml(path: Path) -> Any:
     try:
@@ -179,7 +199,7 @@ def _read_yaml(path: Path) -> Any:
         problem = "not text in UTF-8"
     except RecursionError:
         problem = "not valid YAML: nested too deeply"
-    except (yaml.YAMLError, OverflowError, ValueError) as error:  # the last two: 2024-13-01, ...
+    except (yaml.YAMLError, ValueError) as error:  # the last: thousands of digits
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         problem = f"not valid YAML{line}: {getattr(error, 'problem', error)}"

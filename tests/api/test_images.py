@@ -100,6 +100,7 @@ def test_latents_keep_their_shape(shape: tuple[int, ...]) -> None:
         (np.zeros((2, 3)), ValueError, r"latents are \(2, 3\), must be floats \[\.\.\., 4\]"),
         (np.zeros(()), ValueError, r"latents are \(\), must be"),
         (np.full((2, 4), np.nan), ValueError, "latents hold a NaN"),
+        (np.full((2, 4), 1e39), ValueError, "latents hold .* in float32"),
     ],
 )
 def test_what_is_no_latent_is_refused(given: object, error: type[Exception], message: str) -> None:

@@ -117,6 +117,9 @@ BAD_ARCHIVES = {
     ],
     "bytes, must be|no such file|damaged": [tar(FILES)[:-16_000]],
     "no such file": [tar({})],
+    "packed by xz; must be a tar, a tar.gz or a zip": [tar(FILES, "w:xz")],
+    "packed by bzip2; must be": [tar(FILES, "w:bz2")],
+    "packed by zstd; must be": [b"\x28\xb5\x2f\xfd" + bytes(100)],
 }
 
 
@@ -159,4 +162,10 @@ def test_a_source_that_sends_too_much_is_not_read_into_memory(
     limit, message = (10_000_000, "9 MiB") if form == "long header" else (2**30, "4720 bytes")
     monkeypatch.setattr(archives, "ARCHIVE_LIMIT", limit)
     with peak_below(25_000_000), pytest.raises(InputError, match=f"more than {message}"):
+        read_files(path, PINNED)
+
+
+def test_a_zip_of_very_many_members_is_refused_before_they_are_listed(tmp_path: Path) -> None:
+    path = lay_out(tmp_path / "crowded", small.crowded())
+    with peak_below(25_000_000), pytest.raises(InputError, match="lists members in more than 1 M"):
         read_files(path, PINNED)

@@ -9,16 +9,20 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar
 
 import msgspec
+import psutil
 import pytest
 from support import mnist_files as small
 from support.mnist_files import ALTERED, FILES, HTML, IMAGES, SMALL_MNIST, lay_out
@@ -85,6 +89,53 @@ def test_when_all_fail_one_line_says_why_and_what_to_do(tmp_path: Path) -> None:
     assert html.startswith(f"{bad}: {IMAGES}: 37 bytes, must be 4720; ")
     assert fetch.SOURCE_VARIABLE in hint
     assert "\n" not in html + hint
+
+
+# --- archives that are made to do harm -------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", small.ARCHIVES)
+def test_archives_are_read_in_a_process_of_their_own(tmp_path: Path, form: str) -> None:
+    source = f"local:{lay_out(tmp_path / 'archive', small.ARCHIVES[form])}"
+    assert fetch_files(SMALL_MNIST, [source], 30) == (source, FILES)
+
+
+def test_what_is_wrong_with_an_archive_is_said_in_one_line(tmp_path: Path) -> None:
+    bad = small.tar(FILES | {IMAGES: ALTERED})
+    assert reason(f"local:{lay_out(tmp_path / 'bad', bad)}").startswith(f"{IMAGES}: SHA-256 ")
+    assert reason(f"local:{lay_out(tmp_path / 'html', HTML)}").startswith("damaged, or not a tar ")
+
+
+def test_an_archive_that_keeps_its_reader_busy_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "READ_SECONDS", 3)
+    path = lay_out(tmp_path / "endless", small.endless())
+    assert reason(f"local:{path}") == "not done within 3 s"
+
+
+def test_an_archive_of_headers_in_headers_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, 0
+    path = lay_out(tmp_path / "nested", header.tobuf() * 5000 + small.tar(FILES))
+    assert reason(f"local:{path}") == "damaged, or made to do harm: RecursionError"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a shell may not limit memory")
+def test_the_memory_of_a_reader_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = lay_out(tmp_path / "large", small.tar(FILES | {"large": bytes(2**20)}))
+    monkeypatch.setattr(fetch, "READ_LIMITS", {"v": 2**16})
+    assert "MemoryError" in reason(f"local:{path}") or "memory" in reason(f"local:{path}")
+
+
+def test_ctrl_c_ends_the_reader_of_an_archive(tmp_path: Path) -> None:
+    path = lay_out(tmp_path / "endless", small.endless())
+    threading.Timer(1.5, os.kill, [os.getpid(), signal.SIGINT]).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        fetch_files(SMALL_MNIST, [f"local:{path}"], 30)
+    assert time.monotonic() - start < 30
+    assert psutil.Process().children() == []
 
 
 # --- npm ------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.memory import peak_below
+from support.mnist_files import crowded
 
 from mnist_vae.data.npz import read_npz
 from mnist_vae.errors import InputError
@@ -117,3 +118,9 @@ def test_a_damaged_file_is_refused(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(data)
     with peak_below(2_000_000), pytest.raises(InputError, match=r"damaged, or not an \.npz"):
         read_npz(path)
+
+
+def test_an_archive_of_very_many_arrays_is_refused_before_they_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(crowded(".npy"))
+    with peak_below(25_000_000), pytest.raises(InputError, match="lists members in more than 1 M"):
+        read_npz(tmp_path / "a.npz")

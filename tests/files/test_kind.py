@@ -47,7 +47,7 @@ def filled(forms: Mapping[str, str]) -> Arrays:
 
 
 def misfits(kind: Kind[Any]) -> Iterator[tuple[Arrays, str]]:
-    """Arrays that are not of a kind, each with the reason."""
+    """Arrays of another form than a kind's, each with the reason."""
     whole = filled(kind.arrays)
     yield whole | {"more": np.zeros(1)}, f"holds more, which {kind.what} do not"
     for group in ({}, *kind.optional):
@@ -60,13 +60,26 @@ def misfits(kind: Kind[Any]) -> Iterator[tuple[Arrays, str]]:
             yield rest | {name: array.astype(np.int16)}, f"{name} is int16"
             yield rest | {name: array[None]}, f"{name} is {array.dtype} {array[None].shape}"
             yield rest | {name: array[:0]}, f" is {array.dtype} (0"
-            if array.dtype.kind == "f":
-                for number in (np.nan, np.inf, -np.inf):
-                    spoilt = array.copy()
-                    spoilt.flat[-1] = number
-                    yield rest | {name: spoilt}, f"{name} holds a number that is not finite"
-            if "<10" in form:
-                yield rest | {name: array + np.uint8(1)}, f"{name} holds 10, must be below 10"
+
+
+def nonsense(kind: Kind[Any]) -> Iterator[tuple[Arrays, str]]:
+    """Arrays of a kind's form with numbers that cannot be, each with the reason."""
+    whole = filled(kind.arrays)
+    for group in ({}, *kind.optional):
+        arrays = whole | filled(group)
+        for name, form in (group or kind.arrays).items():
+            numbers: dict[float, str] = {}
+            if arrays[name].dtype.kind == "f":
+                numbers = dict.fromkeys((np.nan, np.inf, -np.inf), "a number that is not finite")
+                numbers |= {sign * 1.1e9: f"{sign * 1.1e9:g}, must be from -1e+09" for sign in (1, -1)}
+            for bound in (10, 30):
+                if form.partition(" ")[0].endswith(f"<{bound}"):
+                    numbers[bound] = f"{bound}, must be below {bound}"
+            for number, reason in numbers.items():
+                for place in (0, -1):
+                    spoilt = arrays[name].copy()
+                    spoilt.flat[place] = number
+                    yield arrays | {name: spoilt}, f"{name} holds {reason}"
 
 
 @each_kind
@@ -86,10 +99,14 @@ def test_what_fits_comes_back(tmp_path: Path, kind: Kind[Any], facts: Settings) 
 @each_kind
 def test_what_does_not_fit_is_refused(tmp_path: Path, kind: Kind[Any], facts: Settings) -> None:
     path = tmp_path / "file"
-    for arrays, reason in misfits(kind):
-        with pytest.raises(ValueError) as refused:
+    cases: list[tuple[type[Exception], str, Arrays, str]] = [
+        *((ValueError, f"not {kind.what}", *case) for case in misfits(kind)),
+        *((InputError, "not written", *case) for case in nonsense(kind)),
+    ]
+    for refusal, words, arrays, reason in cases:
+        with pytest.raises(refusal) as refused:
             kind.write(path, arrays, facts)
-        assert str(refused.value).startswith(f"{path}: not {kind.what}: ")
+        assert str(refused.value).startswith(f"{path}: {words}: ")
         assert reason in str(refused.value)
         assert not path.exists()
         store.write_arrays(path, kind.what, arrays, **msgspec.to_builtins(facts))
@@ -162,6 +179,14 @@ def test_a_letter_may_be_a_bound(tmp_path: Path, label: int, fits: bool) -> None
         return
     with pytest.raises(InputError, match="labels holds 3, must be below 3"):
         of_classes.read(tmp_path / "file")
+
+
+def test_the_largest_number_fits(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    mean = np.array([[-1e9], [1e9]], np.float32)
+    rest = {"square": np.zeros((1, 1), np.float32), "labels": np.zeros(2, np.uint8)}
+    PAIRS.write(path, FITTING | rest | {"mean": mean}, Facts(model="vae"))
+    assert np.array_equal(PAIRS.read(path)[0]["mean"], mean)
 
 
 def test_readers_may_ask_for_more(tmp_path: Path) -> None:

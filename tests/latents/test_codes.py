@@ -10,6 +10,7 @@ import torch
 from numpy.random import Generator
 from support.networks import make_network
 
+from mnist_vae.errors import InputError
 from mnist_vae.latents import codes
 
 
@@ -50,6 +51,36 @@ def test_decoding_keeps_the_arrangement(
         with torch.no_grad():
             alone = network.decode(torch.from_numpy(latents[place]).float()[None])[0]
         np.testing.assert_allclose(pixels[place], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("head", "number", "message"),
+    [
+        ("mean", np.nan, "a mean that is not in -1e+09 to 1e+09"),
+        ("mean", 1e10, "a mean that is not in -1e+09 to 1e+09"),
+        ("mean", -1e10, "a mean that is not in -1e+09 to 1e+09"),
+        ("logvar", np.inf, "a log-variance that is not in -1e+09 to 30"),
+        ("logvar", 31.0, "a log-variance that is not in -1e+09 to 30"),
+        ("logvar", -1e10, "a log-variance that is not in -1e+09 to 30"),
+    ],
+)
+def test_latents_that_cannot_be_computed_with_are_refused(
+    images: np.ndarray, head: str, number: float, message: str
+) -> None:
+    network = make_network()
+    with torch.no_grad():
+        network.get_parameter(f"{head}.bias")[1] = number
+    with pytest.raises(InputError, match="^the model gives an image ") as error:
+        codes.encode(network, images)
+    assert message in str(error.value)
+
+
+def test_pixels_that_are_no_numbers_are_refused() -> None:
+    network = make_network()
+    with torch.no_grad():
+        network.get_parameter("hidden.0.bias")[0] = np.nan
+    with pytest.raises(InputError, match="decodes a latent to pixels that are no numbers"):
+        codes.decode(network, np.zeros((2, 4)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

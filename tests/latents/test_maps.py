@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from openTSNE import TSNEEmbedding, affinity, initialization
 from sklearn.decomposition import PCA
 
+from mnist_vae import seeds
 from mnist_vae.errors import InputError
 from mnist_vae.files.maps import MAPS, MapsFacts
 from mnist_vae.latents.maps import EmbedSettings, pca, project, tsne
@@ -85,6 +87,29 @@ def test_tsne_keeps_clusters_apart_with_their_means_inside(
     np.testing.assert_array_equal(nearest, MEMBERS)
     radius = np.linalg.norm(clusters - middles[:, None], axis=-1).max(1)
     assert (np.linalg.norm(laid - middles, axis=-1) < radius).all()
+
+
+@pytest.mark.parametrize("early", [0, 11])
+def test_tsne_goes_on_with_exaggeration_and_momentum_in_turn(
+    points: np.ndarray, early: int
+) -> None:
+    """openTSNE's own, step by step: they differ in the order of sums alone."""
+    settings = EmbedSettings(
+        perplexity=15, early_iterations=early, iterations=6, theta=0, momentum=0.3
+    )
+    pairs = affinity.PerplexityBasedNN(points, 15, method="exact")
+    start = seeds.number(0, "map") % 2**32
+    expected = initialization.pca(points, random_state=start)
+    for iterations, exaggeration, momentum in (
+        (early - early // 2, 12, 0.8),
+        (early // 2, 3, 0.8),
+        (6, 1, 0.3),
+    ):
+        part = TSNEEmbedding(expected, pairs, negative_gradient_method="bh", theta=0)
+        expected = part.optimize(iterations, exaggeration=exaggeration, momentum=momentum)
+    places, _ = tsne(points, None, settings, seed=0)
+    size = np.abs(np.asarray(expected)).max()
+    np.testing.assert_allclose(places / size, np.asarray(expected) / size, atol=1e-4)
 
 
 def test_tsne_is_the_same_bytes_for_a_seed(

@@ -66,6 +66,23 @@ def test_knn_votes_among_k(k: int, percent: float) -> None:
     assert knn_accuracy(train, labels, np.zeros((1, 1)), np.array([4]), k=k) == percent
 
 
+def test_five_neighbours_vote_unless_asked() -> None:
+    # The two nearest are wrong, so are the sixth and the seventh; a tie is for the smaller label.
+    train = np.array([0.1, 0.2, 1.0, 1.1, 1.2, 2.0, 2.1])[:, None]
+    labels = np.array([3, 3, 4, 4, 4, 3, 3])
+    for k in (1, 2, 3, 4, 6, 7):
+        assert knn_accuracy(train, labels, np.zeros((1, 1)), np.array([4]), k=k) == 0
+    assert knn_accuracy(train, labels, np.zeros((1, 1)), np.array([4])) == 100
+
+
+def test_the_probe_knows_nothing_of_the_test_set(rng: Generator) -> None:
+    train = np.concatenate([rng.normal(-1, 0.1, (90, 1)), rng.normal(1, 0.1, (10, 1))])
+    labels = np.repeat([0, 1], [90, 10])
+    for far in (-1.0, -1e6):  # where half of the test latents lie, which others do not care about
+        test = np.array([[1.0], [1.1], [far], [far - 1]])
+        assert probe_accuracy(train, labels, test, np.array([1, 1, 0, 0])) == 100
+
+
 @pytest.mark.parametrize("n", [10, 64, 65, 300])
 def test_silhouette_is_that_of_scikit_learn(n: int, rng: Generator) -> None:
     latents, labels = rng.normal(size=(n, 3)), np.arange(n) % 4 + 3

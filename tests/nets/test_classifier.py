@@ -9,6 +9,7 @@ from support.networks import mix_precision
 from support.project import images_of
 from torch.nn import functional as F
 
+from mnist_vae.errors import InputError
 from mnist_vae.nets import classifier
 from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.initialize import layers_of
@@ -81,6 +82,13 @@ def test_bytes_and_pixels_are_the_same_to_it(network: Classifier) -> None:
 def test_no_images_have_no_digits(network: Classifier) -> None:
     features, digits, confidence = classify(network, IMAGES[:0])
     assert (features.shape, digits.shape, confidence.shape) == ((0, 128), (0,), (0,))
+
+
+def test_probabilities_that_are_no_numbers_are_refused(network: Classifier) -> None:
+    with torch.no_grad():
+        network.head.weight.fill_(3e38)  # finite, unlike the logits
+    with pytest.raises(InputError, match=r"probabilities that are no numbers.*learning_rate"):
+        classify(network, IMAGES)
 
 
 def test_features_in_bfloat16_are_given_in_float32(network: Classifier) -> None:

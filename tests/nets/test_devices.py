@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
@@ -94,6 +96,31 @@ def test_devices_by_name(monkeypatch: pytest.MonkeyPatch, threads: int, words: s
     assert name.startswith("CPU (")
     assert name.endswith(f", {words})")
     assert devices.describe(torch.device("mps")) == "Apple GPU (MPS)"
+
+
+def test_what_a_processor_computes_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = torch.device("cpu")
+    for name in devices.LIMITS:
+        monkeypatch.delenv(name, raising=False)
+    found = devices.instructions(cpu)
+    assert found == devices.instructions(cpu)
+    assert json.loads(json.dumps(found)) == found
+    assert found["used"] == torch.backends.cpu.get_cpu_capability()
+    for change in (
+        lambda: monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2"),
+        lambda: monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "NO AVX"),
+        lambda: monkeypatch.setattr(
+            torch.cpu, "get_capabilities", lambda: {"avx2": True}, raising=False
+        ),
+    ):
+        before = devices.instructions(cpu)
+        change()
+        assert devices.instructions(cpu) != before
+    capabilities = {"avx2": True, "num_physical_cores": 64}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    expected = {"avx2": True, "used": "NO AVX", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    assert devices.instructions(cpu) == expected
+    assert devices.instructions(torch.device("cuda")) == {}
 
 
 @pytest.mark.parametrize(

@@ -130,17 +130,36 @@ def set_(**changed: Any) -> Change:
     return lambda arrays, about: about["settings"].update(changed)
 
 
+def as_type(name: str) -> Change:
+    return lambda arrays, about: arrays.update({"mean.bias": arrays["mean.bias"].astype(name)})
+
+
+def put(number: float) -> Change:
+    return lambda arrays, about: arrays["mean.bias"].put(1, number)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_(latent_dim=4), r"weights do not fit the model: .* is \(64, 3\), must be \(64, 4\)"),
+        (set_(latent_dim=4), r"weights do not fit the model: .* is float32 \(64, 3\), must be float32 \(64, 4\)"),
         (set_(kind="ae", kl_weight=None), "must be absent"),
         (set_(latent_dim=0), r"facts\.settings\.latent_dim: found 0, must be from 1 to 512"),
         (set_(kind="gan"), r"facts\.settings\.kind: found 'gan', must be one of vae, ae"),
         (set_(layers=5), r"facts\.settings\.layers: unknown key"),
         (lambda arrays, about: about.pop("device"), r"facts\.device: missing"),
         (lambda arrays, about: about.update(model="b"), "made for model 'b', must be 'a'"),
-        (lambda arrays, about: arrays.pop("mean.bias"), r"mean\.bias is missing, must be \(3,\)"),
+        (
+            lambda arrays, about: arrays.pop("mean.bias"),
+            r"mean\.bias is missing, must be float32 \(3,\)",
+        ),
+        *(
+            (as_type(name), rf"do not fit the model: mean\.bias is {name} \(3,\), must be float32")
+            for name in ("float16", "float64", "int8", "complex64")
+        ),
+        *(
+            (put(number), r"do not fit the model: mean\.bias holds a number that is not finite")
+            for number in (np.nan, np.inf, -np.inf)
+        ),
     ],
 )
 def test_weights_that_are_not_the_models(path: Path, change: Change, message: str) -> None:
@@ -175,8 +194,8 @@ def test_arrays_that_are_no_weights(path: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Classifier(widths=(8, 16, 32)), r"body\.0\.bias is \(8,\), must be \(16,\)"),
-        (nn.Linear(2, 2), r"bias is \(2,\), must be absent"),
+        (Classifier(widths=(8, 16, 32)), r"body\.0\.bias is float32 \(8,\), must be float32 \(16,\)"),
+        (nn.Linear(2, 2), r"bias is float32 \(2,\), must be absent"),
     ],
 )
 def test_another_networks_weights(tmp_path: Path, network: nn.Module, message: str) -> None:

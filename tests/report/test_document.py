@@ -26,6 +26,17 @@ def test_hostile_text_shows_as_text(text: str) -> None:
         assert re.fullmatch(r"[\w./:#%,~-]+", address)
 
 
+def test_what_turns_the_direction_of_text_is_shown() -> None:
+    turns = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+    for turn in turns:
+        for write in (html.render, markdown.render):
+            written = write(everywhere(f"a{chr(turn)}b"))
+            assert chr(turn) not in written
+            assert f"a(U+{turn:04X})b" in written
+    joined = "می\u200cخواهم \U0001f469\u200d\U0001f52c"  # no turn, and needed to write this
+    assert joined in html.render(page(Paragraph([joined])))
+
+
 def test_bare_addresses_are_not_linked_by_github() -> None:
     written = markdown.render(page(Paragraph(["see www.example.com or https://example.com"])))
     assert not re.search(r"www\.|https:", written)  # backslashes part them, which no reader sees

@@ -41,7 +41,9 @@ def test_the_stage_writes_the_same_bytes_again(project: Path) -> None:
     first = [file.read_bytes() for file in files]
     assert run(project) == (0, "")
     assert [file.read_bytes() for file in files] == first
-    assert first[2].startswith(b"model,epoch,loss\nvae16,1,9.5\nvae16,2,8.5\n")
+    assert first[2].startswith(
+        b"model,epoch,loss,squared_error\nvae16,1,9.5,9.0\nvae16,2,8.5,8.0\n"
+    )
     assert not list(project.rglob("*.part"))
 
 
@@ -54,6 +56,10 @@ def test_the_stage_writes_the_same_bytes_again(project: Path) -> None:
         ("real.json", "[]", "real.json: must hold"),
         ("metrics/vae2.samples.json", "{", "metrics/vae2.samples.json: damaged"),
         ("metrics/vae16.made.json", "{", "metrics/vae16.made.json: damaged"),
+        ("metrics/vae2.json", "{}", "metrics/vae2.json: lacks epochs; delete it and run"),
+        ("metrics/vae2.samples.json", "{}", "metrics/vae2.samples.json: lacks samples"),
+        ("real.json", '{"frechet": true}', "real.json: frechet: found True, must be a number"),
+        ("classifier.json", '{"test_accuracy": 101}', "test_accuracy: found 101, must be a"),
     ],
 )
 def test_damaged_input_ends_in_one_line_and_changes_nothing(

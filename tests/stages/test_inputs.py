@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from support.host import MODEL, Host
-from support.project import edit, identities, restored
+from support.project import STAGES, edit, identities, restored
 
 from mnist_vae.files import store
 
@@ -72,6 +73,45 @@ BAD: dict[str, tuple[str, str, Callable[[Path], None], str]] = {
 }
 
 
+ALL: dict[str, tuple[tuple[str, ...], object, str]] = {  # what the stage of all settings says
+    "of a model": (("models", MODEL, "latent_dim"), 0, "latent_dim: found 0, must be from 1 to"),
+    "of a model and the images": (("models", MODEL, "widths"), [8], "the model does not fit the"),
+    "of a recipe not chosen": (("recipes", "notebook", "epochs"), 0, "epochs: found 0, must be"),
+    "no such recipe": (("recipe",), "fats", "recipes: no key 'fats'; did you mean fast"),
+    "pictures of no model": (("made", "vae9"), 50, "made.vae9: no model 'vae9', there are"),
+    "a grid's recipe": (
+        *(("study", "grids", "beta", "recipe"), "fats"),
+        "study.grids.beta: no recipe 'fats', there are fast, notebook",
+    ),
+    "of a figure": (("figures", "dpi"), 5, "figures.dpi: found 5, must be from 50 to 300"),
+    "of the study": (("study", "measure", "samples"), 0, "study.measure.samples: found 0"),
+}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_mistake_in_any_section_is_found_before_all_else(
+    host: Host, project: Path, name: str
+) -> None:
+    keys, value, message = ALL[name]
+    with restored(project / PARAMS):
+        set_param(*keys, to=value)(project)
+        before = identities(project)
+        ended = host.run(project, "settings")
+        assert identities(project) == before
+    line = rf"settings\.py: error: {PARAMS}: [^\n]*{re.escape(message)}[^\n]*\n"
+    assert re.fullmatch(line, ended.err), ended.err
+    assert ended.code == 1
+
+
+def test_every_section_is_checked(project: Path) -> None:
+    sections = {key.split(".")[0] for key in STAGES["settings"]["params"]}
+    tree = yaml.safe_load((project / PARAMS).read_text())
+    assert sections - {"recipes"} | {"recipes", "recipe"} == tree.keys()
+    assert {key for key in STAGES["settings"]["params"] if key.startswith("study.")} == {
+        f"study.{key}" for key in tree["study"]
+    }
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_named_and_nothing_is_written(host: Host, project: Path, name: str) -> None:
     stage, model, change, message = BAD[name]
@@ -91,3 +131,17 @@ def test_good_input_passes(host: Host, project: Path) -> None:
     assert (ended.code, ended.err) == (0, "")
     changed = {path.parent.name for path, new in identities(project).items() if before[path] != new}
     assert changed == {"latents", "images"}
+
+
+# --- Elsewhere ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_in_another_folder_says_where_it_has_to_run(
+    host: Host, tmp_path: Path, stage: str
+) -> None:
+    ended = host.run(tmp_path, stage)
+    script = STAGES[stage]["cmd"].split()[1].removeprefix("stages/")
+    line = f"{script}: error: params.yaml: not found; run from the project's top folder\n"
+    assert (ended.code, ended.err) == (1, line)
+    assert list(tmp_path.iterdir()) == []

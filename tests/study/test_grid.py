@@ -68,6 +68,14 @@ def test_the_grids_of_the_project_share_their_seeds_and_have_their_size() -> Non
             {"models": {"m": {"kind": "vae", "kl_weight": 1, "mean_kl_weight": 1}}},
             "grid.models.m: kl_weight and mean_kl_weight exclude each other",
         ),
+        (
+            {"models": {"m": {"kind": "vae", "kl_weight": 1e7}}},
+            "grid.models.m.kl_weight: found 10000000.0, must be from 0 to 1000000",
+        ),
+        (
+            {"models": {"m": {"kind": "vae", "mean_kl_weight": 1e-11}}},
+            "grid.models.m: kl_weight is 1.95312e-14, must be 0 or at least 1e-12",
+        ),
     ],
 )
 def test_what_is_no_grid_is_refused_by_its_key(change: dict[str, Any], message: str) -> None:

@@ -44,7 +44,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tree["recipes"]["fast"] |= {"epochs": 1, "least_images": 1}
 
     def reads_the_lock(tree: dict[str, Any]) -> None:
-        kept = ("download", "classify")
+        kept = ("settings", "download", "classify")
         tree["stages"] = {name: tree["stages"][name] for name in kept}
         tree["stages"]["page"] = {
             "cmd": "cp studies/dvc.lock page.txt",
@@ -59,7 +59,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_data(copy)
     (copy / "reports/classifier.json").write_text("{}\n")
     for command in (
-        ("dvc", "commit", "--force", "download", "classify"),
+        ("dvc", "commit", "--force", "settings", "download", "classify"),
         ("dvc", "repro", "studies/dvc.yaml:summarize@main"),
         ("dvc", "repro", "page"),
     ):

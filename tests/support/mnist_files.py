@@ -101,6 +101,23 @@ def zipped(members: Mapping[str, bytes], packing: int = zipfile.ZIP_STORED, mode
     return file.getvalue()
 
 
+def endless() -> bytes:
+    """A small tar archive whose extended header, all digits, keeps tarfile busy for ever."""
+    digits = b"7" * 2**22
+    header = tarfile.TarInfo("././@PaxHeader")
+    header.type, header.size = tarfile.XHDTYPE, len(digits)
+    return gzip.compress(header.tobuf() + digits + tar(FILES))
+
+
+def crowded(suffix: str = "") -> bytes:
+    """A zip archive of 300,000 empty members, of which Python makes as many objects."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for number in range(300_000):
+            archive.writestr(f"{number}{suffix}", b"")
+    return file.getvalue()
+
+
 # torchvision keeps other data sets beside MNIST under the same file names.
 DECOYS = {f"FashionMNIST/raw/{name}": bytes(len(data)) for name, data in FILES.items()}
 DOTTED = {name.replace("-idx", ".idx"): data for name, data in FILES.items()}

@@ -198,7 +198,7 @@ def project_files(models: Mapping[str, Any], data: DatasetFacts = DATA) -> dict[
     files = {
         "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
         "reports/real.json": json.dumps(REAL).encode(),
-        "requirements.txt": b"torch==2.15.0 \\\n    --hash=sha256:22\n",
+        "versions/torch": b"2.15.0\n",
         "reports/classifier.json": json.dumps(
             {"test_accuracy": 99.3, "data": msgspec.to_builtins(data)}
         ).encode(),

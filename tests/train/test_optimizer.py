@@ -125,6 +125,33 @@ def test_muon_moves_kernels_of_whole_maps_and_adam_the_rest(
             assert torch.equal(step, without[name]), name
 
 
+def test_muon_looks_ahead() -> None:
+    """A step goes where the average gradient will be if the next one is the same again."""
+    network = Classifier(image_size=20, widths=(4, 6, 10))
+    kernel = network.get_parameter("body.4.weight")
+    optimizer = Optimizer(network, torch.float32, beta2=0.999, muon=True)
+    average, gradient = torch.zeros(kernel.shape), torch.zeros(kernel.shape)
+    for seed in (1, 2):
+        draw_gradients(network, seed)
+        assert kernel.grad is not None
+        gradient = kernel.grad.clone()
+        average = 0.9 * average + 0.1 * gradient
+        before = kernel.detach().clone()
+        optimizer.step(RATE)
+    moved, ahead, behind = (
+        part.permute(0, 2, 3, 1).flatten(1)
+        for part in (before - kernel.detach(), 0.9 * average + 0.1 * gradient, average)
+    )
+
+    def off_diagonal(of: Tensor) -> float:
+        u, _, v = torch.linalg.svd(of, full_matrices=False)
+        core = u.t() @ moved @ v.t()
+        return ((core - torch.diag(torch.diag(core))).abs().max() / core.abs().max()).item()
+
+    assert off_diagonal(ahead) < 2e-3
+    assert off_diagonal(behind) > 0.05
+
+
 # --- Both -----------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import torch
 from support.networks import collapse, draw, make_network
 from torch import Tensor
 
+from mnist_vae.errors import InputError
 from mnist_vae.latents.codes import encode
 from mnist_vae.measure.rate import rate
 from mnist_vae.nets.vae import VAE
@@ -87,6 +88,17 @@ def test_a_prior_that_is_met_stays(blobs: np.ndarray) -> None:
     recentre(network, tensor(blobs))
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name])
+
+
+@pytest.mark.parametrize("logvar", [1000.0, -3000.0, float("nan")])
+def test_a_spread_that_is_no_number_is_refused(blobs: np.ndarray, logvar: float) -> None:
+    network = collapse(make_network())
+    assert network.logvar is not None
+    with torch.no_grad():
+        network.logvar.bias[1] = logvar
+    with pytest.raises(InputError, match="the spread of a latent dimension is no longer"):
+        recentre(network, tensor(blobs))
+    assert network.mean.weight.isfinite().all()
 
 
 def test_rescaling_is_undone_by_its_inverse() -> None:

@@ -84,7 +84,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"warmup": 0}, {"warmup": 1, "beta2": 0}, {"schedule": "triangular"}]
+    "change", [{}, {"warmup": 0}, {"warmup": 1, "beta2": 0.5}, {"schedule": "triangular"}]
 )
 def test_recipes(change: dict[str, Any]) -> None:
     recipe = check(VALID | change, Recipe, "recipes.x")
@@ -104,7 +104,7 @@ def test_recipes(change: dict[str, Any]) -> None:
         ({"warmup": 1.1}, "warmup: found 1.1, must be from 0 to 1"),
         ({"optimizer": "sgd"}, "optimizer: found 'sgd'"),
         ({"beta2": 1}, "beta2: found 1.0"),
-        ({"beta2": -0.1}, "beta2: found -0.1"),
+        ({"beta2": 0}, "beta2: found 0.0, must be from 0.5 to 0.999999"),  # it would divide 0 by 0
         ({"initialization": "zeros"}, "initialization: found 'zeros'"),
         ({"precision": "float16"}, "precision: found 'float16'"),
     ],

@@ -49,9 +49,11 @@ def to_latents(latents: np.ndarray, dim: int) -> np.ndarray:
         raise TypeError(f"latents are {latents.dtype}, must be {takes}")
     if not latents.ndim or latents.shape[-1] != dim:
         raise ValueError(f"latents are {latents.shape}, must be {takes}")
-    if not np.isfinite(latents).all():
-        raise ValueError("latents hold a NaN or an infinity")
-    return latents.astype(np.float32)
+    with np.errstate(over="ignore"):
+        found = latents.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise ValueError("latents hold a NaN or an infinity, or what is one in float32")
+    return found
 
 
 def check_array(name: str, given: object, takes: str) -> None:

@@ -89,9 +89,11 @@ def read_latents(path: Path, dim: int) -> np.ndarray:
     mean = arrays["mean"]
     if mean.ndim != 2 or mean.shape[1] != dim or mean.dtype.kind != "f" or not len(mean):
         raise InputError(f"{path}: mean is {mean.dtype} {mean.shape}, must be floats [N, {dim}]")
-    if not np.isfinite(mean).all():
-        raise InputError(f"{path}: mean holds a number that is not finite")
-    return mean.astype(np.float32)
+    with np.errstate(over="ignore"):
+        latents = mean.astype(np.float32)
+    if not np.isfinite(latents).all():
+        raise InputError(f"{path}: mean holds a number that is not finite in float32")
+    return latents
 
 
 def write_posterior(path: Path, posterior: Posterior, names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import torch
 from mnist_vae import seeds
 from mnist_vae.api.images import to_latents, to_network
 from mnist_vae.errors import InputError
-from mnist_vae.files.priors import PRIORS
+from mnist_vae.files.priors import read_priors
 from mnist_vae.latents import codes
 from mnist_vae.latents.posteriors import Posterior, sample
 from mnist_vae.latents.priors import Prior, draw, of_arrays, standard
@@ -183,7 +183,7 @@ def load(
     places = priors_of(path) if priors is None else [Path(priors)]
     for place in places:
         if priors is not None or place.exists():
-            fitted |= _read_priors(place, network)
+            fitted |= _read_priors(place, network, facts)
             break
     return Model(network.to(device), facts, fitted)
 
@@ -194,8 +194,8 @@ def priors_of(path: Path) -> list[Path]:
     return [beside, path.parent.parent / "data" / "priors" / path.name]
 
 
-def _read_priors(path: Path, network: VAE) -> dict[str, Prior]:
-    arrays, facts = PRIORS.read(path, sizes={"D": network.latent_dim})
+def _read_priors(path: Path, network: VAE, model: ModelFacts) -> dict[str, Prior]:
+    arrays, facts = read_priors(path, dim=network.latent_dim, classes=len(model.classes))
     if facts.weights != weights.digest(network):
         raise InputError(f"{path}: fitted on the latents of other weights than the model's")
     return of_arrays(arrays)

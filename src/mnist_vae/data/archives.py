@@ -1,7 +1,8 @@
 """Named files out of a folder, a tar or a zip, each of them proved by its SHA-256.
 
 Nothing in a folder or an archive is believed: sizes are bounded before reading, and archives are
-read member by member and never extracted.
+read member by member and never extracted. How long that takes is bounded by ``fetch``, in a process
+of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hashlib
 import io
 import re
 import stat
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -20,8 +22,11 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
+import msgspec
+
 from mnist_vae.data.idx import plain_name
 from mnist_vae.data.published import Pinned
+from mnist_vae.data.zips import open_zip
 from mnist_vae.errors import InputError
 
 ARCHIVE_LIMIT = 256 * 2**20
@@ -39,6 +44,15 @@ _DAMAGED = (
     ValueError,
     NotImplementedError,
 )
+
+_OTHERS = {
+    b"\xfd7zXZ": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "rar",
+}
+"""How archives start that are not read."""
 
 _Candidates = Generator[tuple[str, IO[bytes]], None, None]
 
@@ -74,6 +88,21 @@ def read_files(path: Path, pinned: Mapping[str, Pinned]) -> dict[str, bytes]:
     return contents
 
 
+def main(path: str, pinned: str, folder: str) -> None:
+    """Write what ``read_files`` gives to a folder: what a process started for nothing else runs.
+
+    ``pinned`` is JSON. Whatever is wrong ends the process, with one line on stderr.
+    """
+    try:
+        files = read_files(Path(path), msgspec.json.decode(pinned, type=dict[str, Pinned]))
+        for name, data in files.items():
+            (Path(folder) / name).write_bytes(data)
+    except (InputError, OSError) as error:
+        sys.exit(str(error))
+    except (MemoryError, RecursionError) as error:
+        sys.exit(f"damaged, or made to do harm: {type(error).__name__}")
+
+
 def _prove(name: str, stream: IO[bytes], pinned: Pinned) -> bytes:
     """Read little more than the right size, packed or unpacked, and compare the digest."""
     size = pinned.size
@@ -103,10 +132,13 @@ def _candidates(path: Path, names: Mapping[str, str]) -> _Candidates:
     if not path.is_file():
         raise InputError("not a file" if path.exists() else "not found")
     with path.open("rb") as stream:
-        start = stream.read(4)
+        start = stream.read(5)
         stream.seek(0)
-        if start == b"PK\x03\x04":
-            yield from _zip_members(stream, names)
+        for magic, name in _OTHERS.items():
+            if start.startswith(magic):
+                raise InputError(f"packed by {name}; must be a tar, a tar.gz or a zip, or a folder")
+        if start.startswith(b"PK\x03\x04"):
+            yield from _zip_members(path, names)
         elif start.startswith(b"\x1f\x8b"):
             with gzip.open(stream) as unzipped:
                 yield from _tar_members(unzipped, names)
@@ -127,8 +159,8 @@ def _tar_members(stream: IO[bytes] | gzip.GzipFile, names: Mapping[str, str]) ->
                 yield name, file
 
 
-def _zip_members(stream: IO[bytes], names: Mapping[str, str]) -> _Candidates:
-    with zipfile.ZipFile(stream) as archive:
+def _zip_members(path: Path, names: Mapping[str, str]) -> _Candidates:
+    with open_zip(path) as archive:
         if sum(member.file_size for member in archive.infolist()) > ARCHIVE_LIMIT:
             raise _too_much()
         for count, member in enumerate(archive.infolist(), 1):

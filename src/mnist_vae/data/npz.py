@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist_vae.data.idx import Split
+from mnist_vae.data.zips import open_zip
 from mnist_vae.errors import InputError
 
 ARRAYS: dict[str, tuple[Split, str]] = {
@@ -55,7 +56,7 @@ def read_arrays(path: Path, known: Collection[str]) -> dict[str, np.ndarray]:
     Raises InputError that names the array, OSError for a file that cannot be opened.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             names = [member.removesuffix(".npy") for member in archive.namelist()]
             for name in names:
                 if name not in known:

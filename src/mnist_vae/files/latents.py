@@ -21,12 +21,17 @@ class LatentsFacts(Settings, frozen=True, kw_only=True):
     """Names of its classes; none where there are no labels."""
 
 
+LARGEST_LOGVAR = 30
+"""A standard deviation of three million: what is drawn from a wider posterior is no latent."""
 LATENTS = Kind(
     "latents",
     LatentsFacts,
     {"mean": "float32 N D", "train_mean": "float32 M D"},
     (
-        {"logvar": "float32 N D", "train_logvar": "float32 M D"},  # of a VAE
+        {  # of a VAE
+            "logvar": f"float32<{LARGEST_LOGVAR} N D",
+            "train_logvar": f"float32<{LARGEST_LOGVAR} M D",
+        },
         {  # of images with labels
             "class_latents": "float32 K D",
             "labels": "uint8<K N",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mnist_vae.errors import InputError
 from mnist_vae.files.kind import Kind
+from mnist_vae.files.store import AGAIN, Arrays
 from mnist_vae.settings import Seed, Settings
 
 
@@ -36,3 +43,21 @@ PRIORS = Kind(
         },
     ),
 )
+
+
+def read_priors(
+    path: Path, *, dim: int, classes: int, **expected: Any
+) -> tuple[Arrays, PriorsFacts]:
+    """The priors over latents of ``dim`` dimensions, and the facts about them.
+
+    Raises InputError as ``Kind.read`` does, and for weights that are no probabilities or labels
+    that are not those of so many ``classes``.
+    """
+    arrays, facts = PRIORS.read(path, sizes={"D": dim}, **expected)
+    for name, array in arrays.items():
+        if name.endswith(".weights") and not (array.min() >= 0 and abs(array.sum() - 1) < 1e-9):
+            raise InputError(f"{path}: {name} are no probabilities, must be with the sum 1{AGAIN}")
+    labels = arrays.get("classes.labels")
+    if labels is not None and not np.array_equal(np.unique(labels), np.arange(classes)):
+        raise InputError(f"{path}: classes.labels are not those of {classes} classes{AGAIN}")
+    return arrays, facts

@@ -24,6 +24,7 @@ import safetensors.numpy
 from safetensors import SafetensorError, safe_open
 
 from mnist_vae.errors import InputError
+from mnist_vae.files import lock
 
 Arrays = dict[str, np.ndarray]
 MAPPED = 64 * 2**20
@@ -40,20 +41,19 @@ TYPES = {"BOOL": "?", "C64": "<c8"} | {
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside ``path``, put in its place only when the block succeeds.
 
-    The temporary name is fixed, so that what a killed process left is overwritten by the next.
+    The temporary name is of this call alone, see ``lock.temporary``: who writes the same file at
+    the same time does no harm.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
     try:
-        yield part
-        with open(part, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        with lock.temporary(path) as part:
+            yield part
+            with open(part, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(part, path)
     except OSError as error:
         error.filename = str(path)
         raise
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

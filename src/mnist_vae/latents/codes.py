@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from mnist_vae.errors import InputError
+from mnist_vae.files.kind import LARGEST
+from mnist_vae.files.latents import LARGEST_LOGVAR
 from mnist_vae.latents.posteriors import Posterior
 from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.vae import VAE
@@ -12,7 +15,10 @@ from mnist_vae.nets.vae import VAE
 
 @torch.inference_mode()
 def encode(network: VAE, images: np.ndarray) -> Posterior:
-    """The posteriors, float32, of images [N, C, H, W], uint8 or float32 in [0, 1]."""
+    """The posteriors, float32, of images [N, C, H, W], uint8 or float32 in [0, 1].
+
+    Raises InputError for a network that gives latents which nothing can be computed with.
+    """
     means, logvars = [], []
     for batch in torch.from_numpy(images).split(BATCH):
         pixels = batch.to(_device(network))
@@ -20,15 +26,37 @@ def encode(network: VAE, images: np.ndarray) -> Posterior:
         means.append(mean.cpu().numpy())
         if logvar is not None:
             logvars.append(logvar.cpu().numpy())
-    return Posterior(np.concatenate(means), np.concatenate(logvars) if logvars else None)
+    mean = np.concatenate(means)
+    if not (np.abs(mean) <= LARGEST).all():
+        raise InputError(_NO_LATENT.format("mean", -LARGEST, LARGEST))
+    if not logvars:
+        return Posterior(mean, None)
+    logvar = np.concatenate(logvars)
+    if not ((logvar >= -LARGEST) & (logvar < LARGEST_LOGVAR)).all():
+        raise InputError(_NO_LATENT.format("log-variance", -LARGEST, LARGEST_LOGVAR))
+    return Posterior(mean, logvar)
+
+
+_NO_LATENT = (
+    "the model gives an image a {} that is not in {:g} to {:g}, as after a training that diverged: "
+    "train it with a smaller learning rate"
+)
 
 
 @torch.inference_mode()
 def decode(network: VAE, latents: np.ndarray) -> np.ndarray:
-    """Pixels in [0, 1], float32 [..., C, H, W], of latents [..., D]."""
+    """Pixels in [0, 1], float32 [..., C, H, W], of latents [..., D].
+
+    Raises InputError for a network that makes pixels which are no numbers.
+    """
     flat = torch.from_numpy(np.asarray(latents, np.float32).reshape(-1, network.latent_dim))
     decoded = [network.decode(z.to(_device(network))).cpu() for z in flat.split(BATCH)]
     pixels = torch.cat(decoded).numpy()
+    if np.isnan(pixels).any():
+        raise InputError(
+            "the model decodes a latent to pixels that are no numbers, as after a training that "
+            "diverged: train it with a smaller learning rate"
+        )
     return pixels.reshape(*latents.shape[:-1], *pixels.shape[1:])
 
 

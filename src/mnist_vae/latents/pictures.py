@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import numpy as np
+from msgspec import Meta
 
 from mnist_vae.latents.codes import decode, to_bytes
 from mnist_vae.latents.priors import Prior, draw
 from mnist_vae.nets.vae import VAE
 
+Pictures: TypeAlias = Annotated[int, Meta(ge=1, le=10_000_000)]
+"""How many to make of a model: an entry of ``made`` in params.yaml."""
 PART = 1000
 """Pictures that are decoded at once."""
 

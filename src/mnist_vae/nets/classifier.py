@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mnist_vae.errors import InputError
 from mnist_vae.nets import pyramid
 from mnist_vae.nets.devices import BATCH
 
@@ -70,7 +71,10 @@ class Classified(NamedTuple):
 
 @torch.inference_mode()
 def classify(network: Classifier, images: np.ndarray) -> Classified:
-    """Features, classes and confidence of images [N, C, H, W], uint8 or float in [0, 1]."""
+    """Features, classes and confidence of images [N, C, H, W], uint8 or float in [0, 1].
+
+    Raises InputError for a network that gives probabilities which are no numbers.
+    """
     device = network.head.weight.device
     scale = 255 if images.dtype == np.uint8 else 1
     features, logits = [], []
@@ -79,4 +83,9 @@ def classify(network: Classifier, images: np.ndarray) -> Classified:
         features.append(last.cpu().numpy())
         logits.append(network.head(last).cpu())
     confidence, labels = torch.cat(logits).softmax(1).max(1)
+    if confidence.isnan().any():
+        raise InputError(
+            "the classifier gives probabilities that are no numbers, as after a training that "
+            "diverged: train it with a smaller classifier.learning_rate"
+        )
     return Classified(np.concatenate(features), labels.numpy(), confidence.numpy())

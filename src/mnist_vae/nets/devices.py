@@ -11,6 +11,14 @@ import torch
 from mnist_vae.errors import InputError
 
 VARIABLE = "MNIST_VAE_DEVICE"
+LIMITS = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "ONEDNN_MAX_CPU_ISA",
+)
+"""Variables of the environment by which torch and its libraries use fewer instructions."""
 BATCH = 250
 """Images at a time when nothing is learned: few enough for a processor's cache, the fastest."""
 
@@ -59,6 +67,21 @@ def describe(device: torch.device) -> str:
         return "Apple GPU (MPS)"
     threads = torch.get_num_threads()
     return f"CPU ({platform.machine()}, {threads} thread{'s' if threads > 1 else ''})"
+
+
+def instructions(device: torch.device) -> dict[str, object]:
+    """Whatever decides which instructions a processor computes with, and in which order it adds.
+
+    The name of its kind, what it can do, how large its caches are, which the libraries cut products
+    by, and what the environment forbids. Nothing of a GPU, whose name says it.
+    """
+    if device.type != "cpu":
+        return {}
+    # How many cores there are decides nothing: the threads that compute are counted elsewhere.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.11
+    known = {name: what for name, what in capabilities.items() if not name.startswith("num_")}
+    known["used"] = torch.backends.cpu.get_cpu_capability()
+    return known | {name: os.environ[name] for name in LIMITS if name in os.environ}
 
 
 def has_bfloat16(device: torch.device) -> bool:

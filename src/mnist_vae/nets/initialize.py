@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_vae.nets import fast
+from mnist_vae.nets.mlp import MLP
 from mnist_vae.nets.vae import VAE
 
 Initialization: TypeAlias = Literal["pytorch", "he", "looks_linear"]
@@ -27,31 +28,32 @@ def initialize(
     image from the first step, and with an output whose mean is ``pixel_mean``, that of the images:
     learning that alone would take the first epochs. ``looks_linear`` is the same with units in
     pairs of opposite sign (Balduzzi et al. 2017): of two such, one fires whatever comes in, and
-    what both pass on is linear in it.
+    what both pass on is linear in it. Units of tanh start linear as they are, and two of opposite
+    sign would stay one: to these it is ``he``, without the gain that makes up for a ReLU.
     """
-    convs = [layer for layer in layers_of(network.encoder) if isinstance(layer, nn.Conv2d)]
-    deconvs = layers_of(network.decoder)
+    relu = not isinstance(network, MLP)
+    encoding, decoding = layers_of(network.encoder), layers_of(network.decoder)
     (hidden,) = layers_of(network.hidden)
-    heads = [network.mean, network.logvar, deconvs[-1]]  # no ReLU follows these
+    heads = [network.mean, network.logvar, decoding[-1]]  # no ReLU follows these
     for layer in layers_of(network):
         if scheme == "pytorch":
             uniform(layer, generator)
             continue
         assert layer.bias is not None
-        std = he(layer, generator, gain=1 if layer in heads else 2)
+        std = he(layer, generator, gain=2 if relu and layer not in heads else 1)
         if layer is hidden:
             # As if by one more input, of size 2: latents soon spread that far.
             layer.bias.normal_(std=2 * std, generator=generator)
-        elif scheme == "looks_linear":
+        elif scheme == "looks_linear" and relu:
             outputs, inputs = (1, 0) if isinstance(layer, nn.ConvTranspose2d) else (0, 1)
             if layer not in heads:
                 _mirror(layer.weight, outputs)
-            if layer not in (convs[0], deconvs[0]):  # what these see has no pairs
+            if layer not in (encoding[0], decoding[0]):  # what these see has no pairs
                 _mirror(layer.weight, inputs)
     if scheme != "pytorch":
         pixel_mean = min(max(pixel_mean, 0.001), 0.999)  # images all black or white have no logit
-        assert deconvs[-1].bias is not None
-        deconvs[-1].bias.fill_(math.log(pixel_mean / (1 - pixel_mean)))
+        assert decoding[-1].bias is not None
+        decoding[-1].bias.fill_(math.log(pixel_mean / (1 - pixel_mean)))
         if network.logvar is not None:
             network.logvar.weight.mul_(0.1)
             network.logvar.bias.fill_(-3.0)

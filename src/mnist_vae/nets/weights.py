@@ -72,17 +72,26 @@ def arrays_of(network: nn.Module) -> Arrays:
 
 
 def fill(network: nn.Module, arrays: Arrays, problem: str) -> None:
-    """Give a network its weights; raises InputError that begins with ``problem``."""
-    expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
-    shapes = {key: value.shape for key, value in arrays.items()}
-    for key in sorted(expected.keys() | shapes.keys()):
-        if expected.get(key) != shapes.get(key):
+    """Give a network its weights; raises InputError that begins with ``problem``.
+
+    It does so for weights that are missing, of another shape or type, or not finite.
+    """
+    expected = {key: _form(value) for key, value in arrays_of(network).items()}
+    found = {key: _form(value) for key, value in arrays.items()}
+    for key in sorted(expected.keys() | found.keys()):
+        if expected.get(key) != found.get(key):
             raise InputError(
-                f"{problem}: {key} is {shapes.get(key, 'missing')}, "
+                f"{problem}: {key} is {found.get(key, 'missing')}, "
                 f"must be {expected.get(key, 'absent')}{store.AGAIN}"
             )
+        if not np.isfinite(arrays[key]).all():
+            raise InputError(f"{problem}: {key} holds a number that is not finite{store.AGAIN}")
     network.load_state_dict({key: torch.from_numpy(value) for key, value in arrays.items()})
     network.eval()
+
+
+def _form(array: np.ndarray) -> str:
+    return f"{array.dtype} {array.shape}"
 
 
 def digest(network: nn.Module) -> str:

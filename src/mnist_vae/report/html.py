@@ -26,7 +26,7 @@ def render(page: document.Page) -> str:
     # A template asks for the kind of a block by its class: {% if block is Table %}.
     for kind in (*get_args(document.Block), *get_args(document.Inline)):
         environment.tests[kind.__name__] = _instance_of(kind)
-    return environment.get_template("page.html").render(page=page)
+    return document.show_turns(environment.get_template("page.html").render(page=page))
 
 
 def _instance_of(kind: type) -> Callable[[object], bool]:

@@ -23,6 +23,7 @@ from mnist_vae.report.document import (
     Paragraph,
     Picture,
     Table,
+    show_turns,
 )
 
 
@@ -31,7 +32,7 @@ def render(page: Page) -> str:
     blocks = [f"# {_text(page.title)}"]
     for section in page.sections:
         blocks += [f"## {_text(section.title)}", *map(_block, section.blocks)]
-    return "\n\n".join(blocks) + "\n"
+    return show_turns("\n\n".join(blocks) + "\n")
 
 
 def _block(block: Block) -> str:

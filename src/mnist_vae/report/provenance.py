@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -58,11 +58,7 @@ def data_lines(data: DatasetFacts) -> dict[str, str]:
     }
 
 
-def pinned(lock: str, *packages: str) -> str:
-    """Versions that a requirements file pins of ``packages``, all of each, to read."""
-    pins = []
-    for package in packages:
-        versions = re.findall(rf"^{re.escape(package)}==([^\s;\\]+)", lock, re.MULTILINE)
-        if versions:
-            pins.append(f"{package} {' or '.join(dict.fromkeys(versions))}")
-    return ", ".join(pins)
+def versions(folder: Path) -> str:
+    """The packages whose code decides results, each a file with its version, to read."""
+    read = {file.name: file.read_text(encoding="utf-8") for file in sorted(folder.iterdir())}
+    return ", ".join(f"{name} {version.strip()}" for name, version in read.items())

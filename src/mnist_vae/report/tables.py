@@ -123,14 +123,19 @@ def _with_own_calibration(metrics: Metrics) -> Metrics:
     return {**metrics, "likelihood": {"calibrated": likelihood, **likelihood}}
 
 
-CURVES = ("model", "epoch", "loss")
+CURVES = ("model", "epoch", "loss", "squared_error")
 """The columns of ``long_table``."""
 
 
 def long_table(curves: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, float | str]]:
-    """The loss curves of all models as rows of ``CURVES``, for one chart of them all."""
+    """The curves of all models as rows of ``CURVES``, for one chart of them all.
+
+    That is of the squared error, which can be compared, and is positive where a loss need not be.
+    """
     return [
-        {"model": name, "epoch": int(epoch), "loss": float(loss)}
+        {"model": name, "epoch": int(epoch), "loss": float(loss), "squared_error": float(error)}
         for name, curve in curves.items()
-        for epoch, loss in zip(curve["epoch"], curve["loss"], strict=True)
+        for epoch, loss, error in zip(
+            *(curve[column] for column in ("epoch", "loss", "squared_error")), strict=True
+        )
     ]

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from msgspec import Meta
 
 from mnist_vae.nets.likelihood import Name as LikelihoodName
-from mnist_vae.nets.model import ModelSettings
+from mnist_vae.nets.model import MOST_DIMENSIONS, KLWeight, ModelSettings
 from mnist_vae.settings import Seed, Settings
 
 
@@ -19,16 +19,16 @@ class StudyModel(Settings, frozen=True, kw_only=True):
     """A VAE, or the same network without log-variance, sampling and KL."""
     likelihood: LikelihoodName = "fixed"
     """What reconstruction costs; see nets.likelihood."""
-    kl_weight: Annotated[float, Meta(ge=0)] | None = None
+    kl_weight: KLWeight | None = None
     """Weight of the KL summed over latent dimensions."""
-    mean_kl_weight: Annotated[float, Meta(ge=0)] | None = None
+    mean_kl_weight: KLWeight | None = None
     """Weight of the KL averaged over latent dimensions, as the notebook has it, in its place."""
 
     def __post_init__(self) -> None:
         """Refuse what does not go together."""
         if self.kl_weight is not None and self.mean_kl_weight is not None:
             raise ValueError("kl_weight and mean_kl_weight exclude each other: leave one out")
-        self.at(1)
+        self.at(MOST_DIMENSIONS)  # where the weight is least
 
     def at(self, dims: int) -> ModelSettings:
         """The settings of the model with so many latent dimensions."""
@@ -46,7 +46,7 @@ class Grid(Settings, frozen=True, kw_only=True):
 
     recipe: str
     """The recipe of all, a key of ``recipes``."""
-    dims: tuple[Annotated[int, Meta(ge=1, le=512)], ...]
+    dims: tuple[Annotated[int, Meta(ge=1, le=MOST_DIMENSIONS)], ...]
     """Numbers of latent dimensions."""
     seeds: tuple[Seed, ...]
     """Of each model at each number of dimensions; the same for all, so that they pair up."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mnist_vae import parallel, seeds
-from mnist_vae.nets import devices, fast, initialize, likelihood, pyramid
+from mnist_vae.nets import devices, fast, initialize, likelihood, mlp, pyramid
 from mnist_vae.nets.model import ModelSettings
 from mnist_vae.nets.vae import VAE
 from mnist_vae.train import graph, loop, objective
@@ -110,7 +110,7 @@ def checkpoints_of(
 ) -> Checkpoints:
     """Checkpoints of a training in ``folder``, named by all that decides its result."""
     device = device or images.device
-    nets = (devices, fast, initialize, likelihood, pyramid)
+    nets = (devices, fast, initialize, likelihood, mlp, pyramid)
     modules = (*nets, graph, loop, objective, parallel, seeds)
     classes = (Autoencode, Checkpoints, ModelSettings, Optimizer, Recipe, VAE)
     code = [Path(inspect.getfile(source)) for source in (*modules, *classes)]
@@ -124,6 +124,7 @@ def checkpoints_of(
         "code": [hashlib.sha256(file.read_bytes()).hexdigest() for file in code],
         "torch": torch.__version__,
         "device": devices.describe(device),
+        "instructions": devices.instructions(device),
         "precision": str(loop.pick_dtype(recipe, device)),
         "processes": parallel.count(),
     }

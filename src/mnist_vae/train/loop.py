@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mnist_vae import parallel, seeds
 from mnist_vae.errors import InputError
+from mnist_vae.files.store import AGAIN
 from mnist_vae.nets import devices, fast
 from mnist_vae.train import graph
 from mnist_vae.train.checkpoint import Checkpoints
@@ -99,8 +100,7 @@ def train(
 
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:
-        optimizer.restore(checkpoints.state)
-        done = [Epoch(*epoch) for epoch in checkpoints.epochs]
+        done = go_on(checkpoints, optimizer, task, recipe)
     done = parallel.from_first(done, optimizer.changes())
     yield from done
 
@@ -128,6 +128,27 @@ def train(
         elif checkpoints:
             checkpoints.save(optimizer.state(), [(e.number, e.means) for e in done])
         yield done[-1]
+
+
+def go_on(
+    checkpoints: Checkpoints, optimizer: Optimizer, task: Task, recipe: Recipe
+) -> list[Epoch]:
+    """The epochs behind the newest checkpoint; the optimizer is set to what was after them.
+
+    Raises InputError where they cannot be those of this training, whatever the checkpoint says.
+    """
+    done = [Epoch(number, dict(means)) for number, means in checkpoints.epochs]
+    try:
+        if len(done) >= recipe.epochs:
+            raise ValueError(f"found {len(done)} epochs, must be below {recipe.epochs}")
+        for epoch in done:
+            if epoch.means.keys() != set(task.terms):
+                found = ", ".join(epoch.means) or "nothing"
+                raise ValueError(f"epoch {epoch.number} has {found}, must have {task.terms}")
+        optimizer.restore(checkpoints.state)
+    except ValueError as error:
+        raise InputError(f"{checkpoints.path}: {error}{AGAIN}") from None
+    return done
 
 
 def step_of(task: Task, optimizer: Optimizer, sums: Tensor) -> graph.Step:

@@ -116,7 +116,14 @@ class Optimizer:
 
     @torch.no_grad()
     def restore(self, state: Arrays) -> None:
-        """Go back to what ``state`` gave."""
+        """Go back to what ``state`` gave; raises ValueError where it is of another optimizer."""
+        for name, array in self.state().items():
+            kept = state.get(name)
+            if kept is None or (kept.dtype, kept.shape) != (array.dtype, array.shape):
+                found = "missing" if kept is None else f"{kept.dtype} {kept.shape}"
+                raise ValueError(f"{name} is {found}, must be {array.dtype} {array.shape}")
+            if not torch.from_numpy(kept).isfinite().all():
+                raise ValueError(f"{name} holds a number that is not finite")
         for name, tensor in self._moving().items():
             tensor.copy_(torch.from_numpy(state[name]))
         self._copy_out()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from mnist_vae.errors import InputError
 from mnist_vae.nets.devices import BATCH
 from mnist_vae.nets.vae import VAE
 
@@ -21,7 +22,8 @@ def recentre(network: VAE, images: Tensor) -> None:
     """Bring the mean KL of images to its least over shifts and scales of the latent dimensions.
 
     ``images`` are uint8 [N, C, H, W] on any device. Reconstructions stay as they are but
-    for rounding, from the mean and from a draw alike. Raises ValueError for an autoencoder.
+    for rounding, from the mean and from a draw alike. Raises ValueError for an autoencoder,
+    InputError where a training has left latents that spread beyond all numbers.
 
     Only a diagonal map is exact: one that mixes dimensions (whitening by the full covariance)
     could be put into the head of the mean and the decoder, but a posterior with a diagonal
@@ -34,6 +36,11 @@ def recentre(network: VAE, images: Tensor) -> None:
     mean = torch.cat([mean for mean, _ in posteriors])
     logvar = torch.cat([logvar for _, logvar in posteriors if logvar is not None])
     shift, scale = moments(mean, logvar)
+    if not (scale.isfinite() & (scale > 0)).all():
+        raise InputError(
+            "the spread of a latent dimension is no longer a finite number above 0: lower the "
+            "recipe's learning_rate or raise the model's kl_weight; no weights were published"
+        )
     rescale(network, shift, scale)
 
 
