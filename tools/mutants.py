@@ -21,17 +21,20 @@ class Mutant(NamedTuple):
 
     name: str
     file: str
-    """Below src/mnist_vae; its test has the same place in tests/, if no other is named."""
+    """Below src/mnist_vae; its tests have the same place in tests/."""
     right: str
     """What stands in the file, once."""
     wrong: str
-    test: str = ""
+    only: str = ""
+    """Of its tests, those with this word in their names."""
 
 
 def key_without(name: str, value: str) -> Mutant:
     """The checkpoint's key without something that decides a training."""
     line = f'        "{name}": {value},\n'
-    return Mutant(f"checkpoint's key without {name}", "train/autoencode.py", line, "")
+    return Mutant(
+        f"checkpoint's key without {name}", "train/autoencode.py", line, "", "checkpoints"
+    )
 
 
 EARLY = ("(settings.early_iterations - early, 12, 0.8)", "(early, 3, 0.8)")
@@ -115,10 +118,10 @@ MUTANTS = (
 )
 
 
-def test_of(mutant: Mutant) -> str:
-    """The test of a module: the same place, another name."""
+def tests_of(mutant: Mutant) -> list[str]:
+    """What to tell pytest."""
     path = Path("tests", mutant.file)
-    return mutant.test or str(path.with_name(f"test_{path.name}"))
+    return [str(path.with_name(f"test_{path.name}")), "-k", mutant.only]
 
 
 def copy(target: Path) -> None:
@@ -137,7 +140,7 @@ def lives(mutant: Mutant, copied: Path) -> bool:
     if text.count(mutant.right) != 1:
         sys.exit(f"{mutant.name}: {mutant.file} has no such place, or more: {mutant.right!r}")
     path.write_text(text.replace(mutant.right, mutant.wrong))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", test_of(mutant)]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", *tests_of(mutant)]
     done = subprocess.run(command, cwd=copied, capture_output=True, text=True, check=False)
     path.write_text(text)
     if done.returncode not in (0, 1):
