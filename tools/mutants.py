@@ -1,7 +1,7 @@
-"""Make known mistakes one at a time in a copy, and see that a test fails. Usage: make mutants [WORD]
+"""Make known mistakes one at a time in a copy, and see that a test fails. Usage: make mutants
 
-Each once lived: the code was wrong and all tests passed. With words, only those mistakes whose
-names hold one of them. Beside this, `make mutate` makes mistakes of mutmut's own.
+Each once lived: the code was wrong and all tests passed. `python tools/mutants.py WORD` makes only
+those whose names hold a word. Beside this, `make mutate` makes mistakes of mutmut's own.
 """
 
 from __future__ import annotations
