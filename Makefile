@@ -14,7 +14,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Set in some containers; each stage would compile what it imports anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help reproduce results study study-notebook test fuzz torture mutate lint deps check-params \
+.PHONY: help reproduce results study study-notebook test fuzz torture mutants mutate lint deps check-params \
     check-lock rebuild rebuild-all prune quotes bench throughput seeds compare lock clean
 
 help: ## list the targets
@@ -46,6 +46,9 @@ fuzz: $(READY) ## try 10,000 inputs of each kind on every reader
 
 torture: $(READY) ## kill the pipeline 50 times on small data, and see that nothing is lost
 	@PYTHONPATH=tests:tools python -m support.torture
+
+mutants: $(READY) ## make mistakes that once passed all tests, and see that a test fails now
+	@python tools/mutants.py
 
 mutate: $(READY) ## change losses, metrics and files here and there, and see that a test fails
 	@mutmut run && mutmut results

@@ -7,12 +7,24 @@ a copy of the project, and has to run the code of that copy.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from mnist_vae.process import run, start
+from mnist_vae import process
+from mnist_vae.errors import InputError
 
-__all__ = ["run"]
+process.start()
 
-start()
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """``process.run`` where stages have to run; elsewhere they end with a line that says so."""
+
+    def here() -> None:
+        if not Path("params.yaml").exists():
+            raise InputError("params.yaml: not found; run from the project's top folder")
+        main()
+
+    process.run(here)

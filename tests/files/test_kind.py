@@ -52,7 +52,7 @@ def misfits(kind: Kind[Any]) -> Iterator[tuple[Arrays, str]]:
     yield whole | {"more": np.zeros(1)}, f"holds more, which {kind.what} do not"
     for group in ({}, *kind.optional):
         arrays = whole | filled(group)
-        for name, form in (group or kind.arrays).items():
+        for name in group or kind.arrays:
             rest = {other: array for other, array in arrays.items() if other != name}
             if group.keys() != {name}:
                 yield rest, f"lacks {name}"
@@ -71,7 +71,9 @@ def nonsense(kind: Kind[Any]) -> Iterator[tuple[Arrays, str]]:
             numbers: dict[float, str] = {}
             if arrays[name].dtype.kind == "f":
                 numbers = dict.fromkeys((np.nan, np.inf, -np.inf), "a number that is not finite")
-                numbers |= {sign * 1.1e9: f"{sign * 1.1e9:g}, must be from -1e+09" for sign in (1, -1)}
+                numbers |= {
+                    sign * 1.1e9: f"{sign * 1.1e9:g}, must be from -1e+09" for sign in (1, -1)
+                }
             for bound in (10, 30):
                 if form.partition(" ")[0].endswith(f"<{bound}"):
                     numbers[bound] = f"{bound}, must be below {bound}"
@@ -184,7 +186,7 @@ def test_a_letter_may_be_a_bound(tmp_path: Path, label: int, fits: bool) -> None
 def test_the_largest_number_fits(tmp_path: Path) -> None:
     path = tmp_path / "file"
     mean = np.array([[-1e9], [1e9]], np.float32)
-    rest = {"square": np.zeros((1, 1), np.float32), "labels": np.zeros(2, np.uint8)}
+    rest: Arrays = {"square": np.zeros((1, 1), np.float32), "labels": np.zeros(2, np.uint8)}
     PAIRS.write(path, FITTING | rest | {"mean": mean}, Facts(model="vae"))
     assert np.array_equal(PAIRS.read(path)[0]["mean"], mean)
 

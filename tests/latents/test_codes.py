@@ -70,7 +70,7 @@ def test_latents_that_cannot_be_computed_with_are_refused(
     network = make_network()
     with torch.no_grad():
         network.get_parameter(f"{head}.bias")[1] = number
-    with pytest.raises(InputError, match="^the model gives an image ") as error:
+    with pytest.raises(InputError, match=r"^the model gives an image ") as error:
         codes.encode(network, images)
     assert message in str(error.value)
 

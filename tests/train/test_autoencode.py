@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from support.training import PLAIN, RECIPE, VARIATIONAL, differing, digits, train
 from torch import Tensor
 
+from mnist_vae import parallel
 from mnist_vae.errors import InputError
 from mnist_vae.nets import devices
 from mnist_vae.nets.likelihood import KINDS, Name, squared_error
@@ -188,6 +189,7 @@ def test_whatever_decides_a_training_is_in_the_name_of_its_checkpoints(
         {"recipe": replace(RECIPE, learning_rate=0.02)},
         {"recipe": replace(RECIPE, epochs=3)},
         {"images": other},
+        {"images": images.view(128, 2, 28, 28)},
         {"seed": 1},
         {"binarise": True},
     ]
@@ -201,6 +203,9 @@ def test_whatever_decides_a_training_is_in_the_name_of_its_checkpoints(
     assert not keys(images, changes) & usual
     monkeypatch.undo()
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "avx2")  # as on a processor with fewer instructions
+    assert not keys(images, changes) & usual
+    monkeypatch.undo()
+    monkeypatch.setattr(parallel, "count", lambda: 2)
     assert not keys(images, changes) & usual
     monkeypatch.undo()
     assert keys(images, changes) == usual
