@@ -290,6 +290,27 @@ def test_a_failure_half_way_leaves_the_old_file(path: Path, error: BaseException
     assert beside(path) == [path.name]
 
 
+def test_a_file_is_replaced_and_not_written_over(path: Path) -> None:
+    """Whoever reads the old one meanwhile reads it to its end."""
+    store.write_bytes(path, b"the old contents")
+    with open(path, "rb", buffering=0) as reader:
+        start = reader.read(4)
+        store.write_bytes(path, b"NEW CONTENTS")
+        assert start + reader.read() == b"the old contents"
+    assert path.read_bytes() == b"NEW CONTENTS"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (order.append("sync"), sync(file)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("name"), replace(*paths)))
+    store.write_bytes(path, b"contents")
+    assert order == ["sync", "name"]
+
+
 def test_success_replaces_the_old_file_once_the_new_one_is_whole(path: Path) -> None:
     store.write_bytes(path, b"old")
     with store.replacing(path) as part:
