@@ -33,12 +33,13 @@ def orphans(repo: Repo) -> tuple[list[Path], dict[str, list[str]]]:
         for out in stage.outs:
             path = Path(out.fs_path)
             made |= {path, *path.parents}
-            of_key = [each for each in (path, *path.parents) if each.name.split(".")[0] == key]
-            folders |= {each.parent for each in of_key if key and root in each.parents}
+            of_key = (each for each in (path, *path.parents) if each.name.split(".")[0] == key)
+            if key and (entry := next(of_key, None)):  # the deepest: a model may be called `data`
+                folders.add(entry.parent)
     paths = [
         path
         for folder in folders
-        if folder.is_dir()
+        if root in folder.parents and folder.is_dir()
         for path in folder.iterdir()
         if path not in made and not path.name.startswith(".")
     ]

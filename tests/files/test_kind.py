@@ -71,7 +71,9 @@ def nonsense(kind: Kind[Any]) -> Iterator[tuple[Arrays, str]]:
             numbers: dict[float, str] = {}
             if arrays[name].dtype.kind == "f":
                 numbers = dict.fromkeys((np.nan, np.inf, -np.inf), "a number that is not finite")
-                numbers |= {sign * 1.1e9: f"{sign * 1.1e9:g}, must be from -1e+09" for sign in (1, -1)}
+                numbers |= {
+                    sign * 1.1e9: f"{sign * 1.1e9:g}, must be from -1e+09" for sign in (1, -1)
+                }
             for bound in (10, 30):
                 if form.partition(" ")[0].endswith(f"<{bound}"):
                     numbers[bound] = f"{bound}, must be below {bound}"

@@ -32,8 +32,14 @@ def test_priors_come_back(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda arrays: arrays["mixture.weights"].fill(0.6), "mixture.weights are no probabilities"),
-        (lambda arrays: arrays["gaussian.weights"].fill(0), "gaussian.weights are no probabilities"),
+        (
+            lambda arrays: arrays["mixture.weights"].fill(0.6),
+            "mixture.weights are no probabilities",
+        ),
+        (
+            lambda arrays: arrays["gaussian.weights"].fill(0),
+            "gaussian.weights are no probabilities",
+        ),
         (
             lambda arrays: arrays["mixture.weights"].__setitem__(slice(None), [1.5, -0.5]),
             "mixture.weights are no probabilities",

@@ -141,7 +141,10 @@ def put(number: float) -> Change:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_(latent_dim=4), r"weights do not fit the model: .* is float32 \(64, 3\), must be float32 \(64, 4\)"),
+        (
+            set_(latent_dim=4),
+            r"weights do not fit the model: .* is float32 \(64, 3\), must be float32 \(64, 4\)",
+        ),
         (set_(kind="ae", kl_weight=None), "must be absent"),
         (set_(latent_dim=0), r"facts\.settings\.latent_dim: found 0, must be from 1 to 512"),
         (set_(kind="gan"), r"facts\.settings\.kind: found 'gan', must be one of vae, ae"),
@@ -194,7 +197,10 @@ def test_arrays_that_are_no_weights(path: Path) -> None:
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Classifier(widths=(8, 16, 32)), r"body\.0\.bias is float32 \(8,\), must be float32 \(16,\)"),
+        (
+            Classifier(widths=(8, 16, 32)),
+            r"body\.0\.bias is float32 \(8,\), must be float32 \(16,\)",
+        ),
         (nn.Linear(2, 2), r"bias is float32 \(2,\), must be absent"),
     ],
 )

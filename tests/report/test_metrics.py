@@ -123,7 +123,9 @@ def test_a_file_with_nothing_in_it(tmp_path: Path, file: str, message: str) -> N
 def test_samples_that_are_no_mapping(tmp_path: Path) -> None:
     write(tmp_path, "ae2", metrics_of("ae2"))
     (tmp_path / "ae2.samples.json").write_text('{"samples": 3}')
-    with pytest.raises(InputError, match=r"ae2\.samples\.json: samples: found 3, must be a mapping"):
+    with pytest.raises(
+        InputError, match=r"ae2\.samples\.json: samples: found 3, must be a mapping"
+    ):
         read_model("ae2", False, tmp_path)
 
 

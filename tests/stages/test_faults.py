@@ -234,7 +234,12 @@ of_other_weights = change_arrays("priors", say_of_other_weights)
         ("encode", WEIGHTS, change_arrays("weights", as_float16), "weights do not .* is float16"),
         ("embed", LATENTS, put("latents", 1e38, "mean"), r"mean holds 1e\+38, must be from -1e"),
         ("priors", LATENTS, put("latents", -1e38, "train_mean"), r"train_mean holds -1e\+38, must"),
-        ("evaluate", LATENTS, put("latents", 1e4, "logvar"), "logvar holds 10000, must be below 30"),
+        (
+            "evaluate",
+            LATENTS,
+            put("latents", 1e4, "logvar"),
+            "logvar holds 10000, must be below 30",
+        ),
         ("sample", PRIORS, put("priors", 2, "mixture.weights"), "mixture.weights are no probab"),
         ("made", PRIORS, put("priors", 77, "classes.labels"), "classes.labels are not those of 10"),
         *(
