@@ -61,21 +61,32 @@ def _look_up(facts: Mapping[str, Any], path: str) -> Any:
 
 
 def read_facts(root: Path = ROOT) -> dict[str, Any]:
-    """All numbers by name: each reports/NAME.json, and of each model the metrics of all stages."""
-    reports = root / "reports"
-    facts = {path.stem: json.loads(path.read_text()) for path in sorted(reports.glob("*.json"))}
-    for path in sorted((reports / "metrics").glob("*.json")):
-        model = path.name.split(".")[0]
-        facts[model] = facts.get(model, {}) | json.loads(path.read_text())
+    """All numbers by name: each reports/NAME.json, and of each model the metrics of all stages.
+
+    Raises ValueError for a file that is damaged.
+    """
+    facts: dict[str, Any] = {}
+    files = [*root.glob("reports/*.json"), *root.glob("reports/metrics/*.json")]
+    for path in sorted(files):
+        name = path.name.split(".")[0]
+        try:
+            facts[name] = facts.get(name, {}) | json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path.relative_to(root)}: damaged: {error}") from None
     return facts
 
 
 def differences(root: Path = ROOT) -> Iterator[str]:
     """A line for each piece that does not stand in its text, or not with the right numbers, and for
     each number that is in no piece."""
-    facts = read_facts(root)
-    for name, pieces in _pieces(root).items():
-        text = (root / name).read_text(encoding="utf-8")
+    try:
+        facts, listed = read_facts(root), _pieces(root)
+        texts = {name: (root / name).read_text(encoding="utf-8") for name in listed}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        yield f"{QUOTES} and what it names cannot be read: {error}"
+        return
+    for name, text in texts.items():
+        pieces = listed[name]
         held: list[tuple[int, int]] = []
         for piece in pieces:
             found = list(piece.pattern.finditer(text))
