@@ -31,6 +31,8 @@ NAMED = r"(?:Python|torch|CUDA|Ray|joblib|arXiv|macOS|DVC|openTSNE)[: ]"  # a ve
 NUMBER = re.compile(
     rf"(?P<version>{NAMED}\d[\d.]*(?: to \d[\d.]*)?)|(?<![\w.])\d[\d,]*(?:\.\d++(?!\.\d)|(?=\s?%))"
 )
+MISSING = (KeyError, IndexError, TypeError, ValueError)
+"""What is raised where a reference leads to no number."""
 
 
 class Piece:
@@ -93,7 +95,7 @@ def differences(root: Path = ROOT) -> Iterator[str]:
             held += [match.span() for match in found]
             try:
                 wanted = piece.values(facts)
-            except (KeyError, IndexError, TypeError, ValueError) as error:
+            except MISSING as error:
                 yield f"{QUOTES}: {piece.template!r}: no such number: {error}"
                 continue
             if not found:
@@ -114,14 +116,17 @@ def differences(root: Path = ROOT) -> Iterator[str]:
 
 
 def write(root: Path = ROOT) -> None:
-    """Bring the numbers of all texts up to date; raises KeyError for one that is not there."""
+    """Bring the numbers of all texts up to date, but for those that are not in the files."""
     facts = read_facts(root)
     for name, pieces in _pieces(root).items():
         text = (root / name).read_text(encoding="utf-8")
         for piece in pieces:
+            try:
+                values = piece.values(facts)
+            except MISSING:
+                continue  # as differences says
             for match in reversed(list(piece.pattern.finditer(text))):
-                values = list(zip(match.regs[1:], piece.values(facts), strict=True))
-                for (start, end), value in reversed(values):
+                for (start, end), value in reversed([*zip(match.regs[1:], values, strict=True)]):
                     text = text[:start] + value + text[end:]
         (root / name).write_text(text, encoding="utf-8")
 
