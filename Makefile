@@ -102,7 +102,7 @@ clean: ## remove the environment and what can be made again; keeps dvc's cache a
 	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # What DVC unpickles lies by default where everybody on the machine can write.
-reproduce study study-notebook test torture check-lock: $(STATE)
+reproduce study study-notebook test torture check-lock prune: $(STATE)
 
 $(STATE): | $(READY)
 	@dvc config --quiet --local core.site_cache_dir "$(CURDIR)/$@"

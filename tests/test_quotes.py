@@ -76,6 +76,22 @@ def test_a_wrong_number_is_named(project: Path, file: str, old: str, new: str, l
     assert line in faults[0]
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "line"),
+    [
+        ("reports/speed.json", "{", "reports/speed.json: damaged: Expecting"),
+        ("docs/quotes.yaml", "[", "cannot be read: while parsing"),
+        ("README.md", None, "README.md'"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    project: Path, file: str, text: str | None, line: str
+) -> None:
+    (project / file).write_text(text) if text else (project / file).unlink()
+    (fault,) = differences(project)
+    assert line in fault
+
+
 def test_numbers_are_written_anew_and_nothing_else(project: Path) -> None:
     text = TEXT.replace("6.33 on", "7.1 on").replace("6.33 ±", "66.00 ±").replace("1,234", "9")
     (project / "README.md").write_text(text)

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
-from dvc.utils.serialize import parse_yaml
 from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import parse_yaml
 from msgspec import Meta
 from support.project import ROOT
 

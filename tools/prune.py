@@ -24,23 +24,24 @@ def orphans(repo: Repo) -> tuple[list[Path], dict[str, list[str]]]:
     """Paths that no stage makes, in the folders where stages have a file or folder for each key,
     and the entries of each lock file that are of no stage; both sorted."""
     root = Path(repo.root_dir)
-    made: dict[Path, set[str]] = defaultdict(set)
+    folders: set[Path] = set()  # with an entry for each key
+    made: set[Path] = set()  # all outputs, and the folders that they are in
     stages: dict[str, set[str]] = defaultdict(set)
     for stage in repo.index.stages:
         stages[str(Path(stage.path).with_suffix(".lock"))].add(stage.name)
         _, _, key = stage.name.partition("@")
         for out in stage.outs:
-            parts = Path(out.fs_path).relative_to(root).parts
-            for depth, part in enumerate(parts):
-                if key and part.split(".")[0] == key:
-                    made[root.joinpath(*parts[:depth])].add(part)
-                    break
+            path = Path(out.fs_path)
+            made |= {path, *path.parents}
+            of_key = (each for each in (path, *path.parents) if each.name.split(".")[0] == key)
+            if key and (entry := next(of_key, None)):  # the deepest: a model may be called `data`
+                folders.add(entry.parent)
     paths = [
         path
-        for folder, names in made.items()
-        if folder.is_dir()
+        for folder in folders
+        if root in folder.parents and folder.is_dir()
         for path in folder.iterdir()
-        if path.name not in names and not path.name.startswith(".")
+        if path not in made and not path.name.startswith(".")
     ]
     entries = {}
     for lock, names in stages.items():

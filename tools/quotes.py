@@ -31,6 +31,8 @@ NAMED = r"(?:Python|torch|CUDA|Ray|joblib|arXiv|macOS|DVC|openTSNE)[: ]"  # a ve
 NUMBER = re.compile(
     rf"(?P<version>{NAMED}\d[\d.]*(?: to \d[\d.]*)?)|(?<![\w.])\d[\d,]*(?:\.\d++(?!\.\d)|(?=\s?%))"
 )
+MISSING = (KeyError, IndexError, TypeError, ValueError)
+"""What is raised where a reference leads to no number."""
 
 
 class Piece:
@@ -61,28 +63,39 @@ def _look_up(facts: Mapping[str, Any], path: str) -> Any:
 
 
 def read_facts(root: Path = ROOT) -> dict[str, Any]:
-    """All numbers by name: each reports/NAME.json, and of each model the metrics of all stages."""
-    reports = root / "reports"
-    facts = {path.stem: json.loads(path.read_text()) for path in sorted(reports.glob("*.json"))}
-    for path in sorted((reports / "metrics").glob("*.json")):
-        model = path.name.split(".")[0]
-        facts[model] = facts.get(model, {}) | json.loads(path.read_text())
+    """All numbers by name: each reports/NAME.json, and of each model the metrics of all stages.
+
+    Raises ValueError for a file that is damaged.
+    """
+    facts: dict[str, Any] = {}
+    files = [*root.glob("reports/*.json"), *root.glob("reports/metrics/*.json")]
+    for path in sorted(files):
+        name = path.name.split(".")[0]
+        try:
+            facts[name] = facts.get(name, {}) | json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"{path.relative_to(root)}: damaged: {error}") from None
     return facts
 
 
 def differences(root: Path = ROOT) -> Iterator[str]:
     """A line for each piece that does not stand in its text, or not with the right numbers, and for
     each number that is in no piece."""
-    facts = read_facts(root)
-    for name, pieces in _pieces(root).items():
-        text = (root / name).read_text(encoding="utf-8")
+    try:
+        facts, listed = read_facts(root), _pieces(root)
+        texts = {name: (root / name).read_text(encoding="utf-8") for name in listed}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        yield f"{QUOTES} and what it names cannot be read: {error}"
+        return
+    for name, text in texts.items():
+        pieces = listed[name]
         held: list[tuple[int, int]] = []
         for piece in pieces:
             found = list(piece.pattern.finditer(text))
             held += [match.span() for match in found]
             try:
                 wanted = piece.values(facts)
-            except (KeyError, IndexError, TypeError, ValueError) as error:
+            except MISSING as error:
                 yield f"{QUOTES}: {piece.template!r}: no such number: {error}"
                 continue
             if not found:
@@ -103,14 +116,17 @@ def differences(root: Path = ROOT) -> Iterator[str]:
 
 
 def write(root: Path = ROOT) -> None:
-    """Bring the numbers of all texts up to date; raises KeyError for one that is not there."""
+    """Bring the numbers of all texts up to date, but for those that are not in the files."""
     facts = read_facts(root)
     for name, pieces in _pieces(root).items():
         text = (root / name).read_text(encoding="utf-8")
         for piece in pieces:
+            try:
+                values = piece.values(facts)
+            except MISSING:
+                continue  # as differences says
             for match in reversed(list(piece.pattern.finditer(text))):
-                values = list(zip(match.regs[1:], piece.values(facts), strict=True))
-                for (start, end), value in reversed(values):
+                for (start, end), value in reversed([*zip(match.regs[1:], values, strict=True)]):
                     text = text[:start] + value + text[end:]
         (root / name).write_text(text, encoding="utf-8")
 

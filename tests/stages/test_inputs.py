@@ -50,9 +50,9 @@ BAD: dict[str, tuple[str, str, Callable[[Path], None], str]] = {
         *("train", MODEL, set_param("models", MODEL, "latent_dims", to=3)),
         f"{PARAMS}: models.{MODEL}.latent_dims: unknown key; did you mean latent_dim?",
     ),
-    "a number that YAML reads as text": (
-        *("train", MODEL, set_param("models", MODEL, "kl_weight", to="1e-3")),
-        f"{PARAMS}: models.{MODEL}.kl_weight: found '1e-3', must be a finite number",
+    "text in the place of a number": (
+        *("train", MODEL, set_param("models", MODEL, "kl_weight", to="little")),
+        f"{PARAMS}: models.{MODEL}.kl_weight: found 'little', must be a finite number",
     ),
     "out of range": (
         *("embed", MODEL, set_param("embed", "perplexity", to=1)),
