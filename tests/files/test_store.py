@@ -304,11 +304,17 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    sync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda file: (order.append("sync"), sync(file)))
-    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("name"), replace(*paths)))
+    for name in ("fsync", "replace"):
+
+        def note(
+            *given: Any, name: str = name, do: Callable[..., None] = getattr(os, name)
+        ) -> None:
+            order.append(name)
+            do(*given)
+
+        monkeypatch.setattr(os, name, note)
     store.write_bytes(path, b"contents")
-    assert order == ["sync", "name"]
+    assert order == ["fsync", "replace"]
 
 
 def test_success_replaces_the_old_file_once_the_new_one_is_whole(path: Path) -> None:
