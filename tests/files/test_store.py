@@ -304,17 +304,18 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    for name in ("fsync", "replace"):
 
-        def note(
-            *given: Any, name: str = name, do: Callable[..., None] = getattr(os, name)
-        ) -> None:
+    def noting(name: str, do: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: Any) -> None:
             order.append(name)
             do(*given)
 
-        monkeypatch.setattr(os, name, note)
+        return call
+
+    monkeypatch.setattr(os, "fsync", noting("sync", os.fsync))
+    monkeypatch.setattr(os, "replace", noting("name", os.replace))
     store.write_bytes(path, b"contents")
-    assert order == ["fsync", "replace"]
+    assert order == ["sync", "name"]
 
 
 def test_success_replaces_the_old_file_once_the_new_one_is_whole(path: Path) -> None:
