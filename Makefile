@@ -12,7 +12,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Set in some containers; each stage would compile what it imports anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help reproduce study study-notebook test fuzz torture mutants mutate lint deps check-lock bench throughput seeds compare lock clean
+.PHONY: help reproduce study study-notebook test fuzz torture mutate lint deps check-lock bench throughput seeds compare lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ fuzz: $(READY) ## try 10,000 inputs of each kind on every reader
 torture: $(READY) ## kill the pipeline 50 times on small data, and see that nothing is lost
 	@PYTHONPATH=tests:tools python -m support.torture
 
+.PHONY: mutants
 mutants: $(READY) ## make mistakes that once passed all tests, and see that a test fails now
 	@python tools/mutants.py
 
