@@ -12,7 +12,7 @@ import re
 import types
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 import yaml
@@ -150,8 +150,6 @@ class _Loader(yaml.SafeLoader):
     Refuses aliases, with which a small file fills the memory, tags, and keys given twice.
     """
 
-    yaml_implicit_resolvers: ClassVar[dict[Any, Any]] = {}  # none of YAML 1.1's
-
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent):
@@ -180,6 +178,7 @@ _PLAIN = {
     r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
 }
 """What a value without quotes is, in this order; anything else is text."""
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1's
 for _name, _pattern in _PLAIN.items():
     _tag = f"tag:yaml.org,2002:{_name}"
     _Loader.add_implicit_resolver(_tag, re.compile(rf"(?:{_pattern})\Z"), None)

@@ -304,9 +304,16 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order: list[str] = []
-    sync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda file: (order.append("sync"), sync(file)))
-    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("name"), replace(*paths)))
+
+    def noting(name: str, do: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: Any) -> None:
+            order.append(name)
+            do(*given)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", noting("sync", os.fsync))
+    monkeypatch.setattr(os, "replace", noting("name", os.replace))
     store.write_bytes(path, b"contents")
     assert order == ["sync", "name"]
 

@@ -96,3 +96,13 @@ def test_images_that_cannot_be_meant_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         nearest(images, training)
+
+
+@pytest.mark.parametrize(("place", "precision"), [(6, 100), (7, 0)])
+def test_a_point_at_the_distance_of_the_third_neighbour_is_among_them(
+    place: int, precision: float
+) -> None:
+    real = np.arange(4.0)[:, None]  # the last is 3 from its third neighbour
+    samples = np.full((4, 1), float(place))  # on top of each other: nothing is among them
+    assert coverage(real, samples) == (precision, 0)
+    assert coverage(samples, real) == (0, precision)

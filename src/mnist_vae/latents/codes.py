@@ -26,21 +26,19 @@ def encode(network: VAE, images: np.ndarray) -> Posterior:
         means.append(mean.cpu().numpy())
         if logvar is not None:
             logvars.append(logvar.cpu().numpy())
-    mean = np.concatenate(means)
-    if not (np.abs(mean) <= LARGEST).all():
-        raise InputError(_NO_LATENT.format("mean", -LARGEST, LARGEST))
-    if not logvars:
-        return Posterior(mean, None)
-    logvar = np.concatenate(logvars)
-    if not ((logvar >= -LARGEST) & (logvar < LARGEST_LOGVAR)).all():
-        raise InputError(_NO_LATENT.format("log-variance", -LARGEST, LARGEST_LOGVAR))
-    return Posterior(mean, logvar)
+    found = Posterior(np.concatenate(means), np.concatenate(logvars) if logvars else None)
+    _check("mean", found.mean, LARGEST)
+    if found.logvar is not None:
+        _check("log-variance", found.logvar, LARGEST_LOGVAR)
+    return found
 
 
-_NO_LATENT = (
-    "the model gives an image a {} that is not in {:g} to {:g}, as after a training that diverged: "
-    "train it with a smaller learning rate"
-)
+def _check(name: str, array: np.ndarray, largest: float) -> None:
+    if not ((array >= -LARGEST) & (array < largest)).all():  # a NaN is not in them either
+        raise InputError(
+            f"the model gives an image a {name} that is not in {-LARGEST:g} to {largest:g}, as "
+            "after a training that diverged: train it with a smaller learning rate"
+        )
 
 
 @torch.inference_mode()

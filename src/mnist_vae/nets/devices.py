@@ -78,8 +78,9 @@ def instructions(device: torch.device) -> dict[str, object]:
     if device.type != "cpu":
         return {}
     # How many cores there are decides nothing: the threads that compute are counted elsewhere.
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # not in torch 2.11
-    known = {name: what for name, what in capabilities.items() if not name.startswith("num_")}
+    read = getattr(torch.cpu, "get_capabilities", None)  # not in torch 2.11
+    known: dict[str, object] = dict(read()) if read else {}
+    known = {name: what for name, what in known.items() if not name.startswith("num_")}
     known["used"] = torch.backends.cpu.get_cpu_capability()
     return known | {name: os.environ[name] for name in LIMITS if name in os.environ}
 
