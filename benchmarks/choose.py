@@ -55,10 +55,14 @@ MAPS: tuple[dict[str, float], ...] = (
 )
 """Changes of one of t-SNE's settings."""
 BURDA: tuple[dict[str, Any], ...] = (
-    {"learning_rate": 0.001},
-    {},
-    {"learning_rate": 0.004},
-    {"batch_size": 250, "learning_rate": 0.004},
+    {"learning_rate": 0.001, "beta2": 0.999},
+    {"learning_rate": 0.002, "beta2": 0.999},
+    {"learning_rate": 0.004, "beta2": 0.999},
+    {"learning_rate": 0.008, "beta2": 0.999},
+    {"learning_rate": 0.016, "beta2": 0.999},
+    {"learning_rate": 0.008, "beta2": 0.99},
+    {"learning_rate": 0.008, "beta2": 0.999, "last_batch_size": 100},
+    {"learning_rate": 0.004, "beta2": 0.999, "batch_size": 250},
 )
 BURDA_EPOCHS = 8
 """Epochs in which these are compared."""

@@ -156,6 +156,9 @@ def test_what_was_measured_is_kept_and_not_measured_again(
     assert both["seeds"]["0"] == first["seeds"]["0"]
     numbers = [each["nll"] for each in both["seeds"].values()]
     assert both["nll"]["mean"] == pytest.approx(math.fsum(numbers) / 2)
+    cells = published.lines({"davidson2": both})[0].split(" | ")
+    assert cells[:2] == ["| 2", "135.7"]
+    assert cells[2] == f"{both['nll']['mean']:.2f} ± {both['nll']['sd']:.2f} (2)"
     monkeypatch.setitem(published.ROWS, "davidson2", small_row._replace(samples=4))
     assert run(1)["nll"]["runs"] == 1  # what was measured otherwise is forgotten
     assert both["difference"] == pytest.approx(both["nll"]["mean"] - 135.7)
