@@ -36,7 +36,7 @@ RGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522,
     ("key", "value"),
     [
         *(("palette", [*TAB10[:9], *tenth]) for tenth in ([], [TAB10[0]], ["C9000"])),
-        *(("colormap", "grey-ish"), ("dpi", 20), ("point_size", 0), ("last_epochs", 1)),
+        *(("colormap", "grey-ish"), ("dpi", 20), ("point_size", 0), ("compared", [])),
     ],
 )
 def test_wrong_settings_are_named(key: str, value: object) -> None:

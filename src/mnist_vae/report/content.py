@@ -16,6 +16,7 @@ from mnist_vae.report.document import (
     Block,
     Cell,
     DefinitionList,
+    Fold,
     Gallery,
     Inline,
     Link,
@@ -25,11 +26,21 @@ from mnist_vae.report.document import (
     Section,
     Table,
 )
-from mnist_vae.report.pictures import COMPARED, RATE_DISTORTION, Sizes, others, points, side_by_side
+from mnist_vae.report.models import describe, ordered, short
+from mnist_vae.report.pictures import Sizes, compared, others, side_by_side, strips
 from mnist_vae.report.provenance import data_lines, provenance
 from mnist_vae.report.samples import PRIORS, samples
 from mnist_vae.report.study import Counterparts, Grid
-from mnist_vae.report.tables import ABSENT, Metrics, comparison, number, row_name, show
+from mnist_vae.report.tables import (
+    ABSENT,
+    Metrics,
+    comparison,
+    number,
+    row_name,
+    series,
+    show,
+)
+from mnist_vae.study.summary import is_sweep
 
 
 def compose(
@@ -42,57 +53,133 @@ def compose(
     settings: Mapping[str, Any],
     facts: Mapping[str, str],
     grids: Sequence[Grid] = (),
+    links: Sequence[Link] = (),
 ) -> Page:
     """The page, from what was trained, what was measured and the figures that there are.
 
     ``models`` are those of params.yaml and ``measured`` their metrics, by name; ``sizes`` has the
-    paths ``figures/MODEL/FIGURE.png`` and rate_distortion.png; ``classifier`` is what was measured
-    of the classifier and ``real`` of real images, nothing if there is no classifier, and ``data``
-    what the images are; ``settings`` are the other params to show, with ``recipe``; ``facts`` are
-    further lines of provenance, each with its name. ``grids`` are those that the study ran on these
-    images, whose figures ``sizes`` has as study/GRID/figures/FIGURE.png. Sections without content
-    are left out.
+    paths ``figures/MODEL/FIGURE.png`` and ``compared/FIGURE.png``; ``classifier`` is what was
+    measured of the classifier and ``real`` of real images, nothing if there is no classifier, and
+    ``data`` what the images are; ``settings`` are the other params to show, with ``recipe``;
+    ``facts`` are further lines of provenance, each with its name. ``grids`` are those that the
+    study ran on these images, whose figures ``sizes`` has as study/GRID/figures/FIGURE.png.
+    ``links`` lead to the code and its documentation. Sections without content are left out.
 
     Raises InputError where there is no model, or where a model's numbers allow no audit.
     """
     if not models:
         raise InputError("params.yaml: models: found none, must name at least one")
+    models = ordered(models)
+    measured = {name: measured[name] for name in models if name in measured}
+    names = {name: short(model) for name, model in models.items()}
     facts = {**data_lines(data), **facts}
     found = study.counterparts(grids, str(settings.get("recipe")), models)
+    sentences = answer(models, measured, classifier, real, data.noun, found)
+    answered = study.opening(found.grid, sizes) if found else []
+    own = [
+        Paragraph([sentences[0]], lead=True),
+        *_gallery(compared("answer", _listed(measured, "distortion.squared_error"), sizes)),
+    ]
+    said = sentences if answered else sentences[1:]
     sections = [
-        Section(QUESTION, _opening(models, measured, classifier, real, data, found, sizes)),
-        Section("All models compared", _comparison(models, measured, data, found)),
-        Section("Rate and distortion", _plane(measured, sizes)),
-        *(
-            Section(title, side_by_side(models, sizes, figure))
-            for figure, (title, _) in COMPARED.items()
+        Section(QUESTION, [*(answered or own), *_models(models)]),
+        Section(
+            "What the answer rests on",
+            [
+                *(study.grounds(found.grid, sizes) if found else []),
+                *(Paragraph([sentence]) for sentence in said),
+                *_one_seed(found),
+            ],
         ),
-        Section("Samples beside real images", samples(measured, real)),
-        Section("Is the KL too weak or too strong?", _audits(measured)),
-        Section("More figures of each model", others(models, sizes)),
-        Section("How each number is made", _definitions(measured, classifier, data)),
+        Section("Reconstructions", _reconstructions(names, sizes)),
+        Section("Models compared", _comparison(models, measured, data, found)),
+        Section("Rate and distortion", _rates(measured, sizes, grids)),
+        Section("Is the KL too weak or too strong?", _audits(measured, real)),
+        *(
+            Section(title, side_by_side(names, sizes, figures, introduction))
+            for title, (figures, introduction) in _sections(data.noun).items()
+        ),
+        Section("Samples in numbers", _folded("Each prior of each model", samples(measured, real))),
+        Section(
+            "Training",
+            _gallery(compared("losses", _listed(measured, "train.squared_error"), sizes)),
+        ),
+        Section("More figures of each model", others(models, sizes, SHOWN)),
         Section("What the study found", study.section(grids, found and found.grid, sizes)),
-        Section("What one seed can say", _one_seed(found)),
+        Section(
+            "How each number is made",
+            _folded("Every number, its unit and its source", _definitions(measured, classifier, data)),
+        ),
         Section("How this page was made", provenance(models, measured, settings, facts)),
     ]
     title = f"Variational autoencoders on {data.dataset}"
-    return Page(title, [section for section in sections if section.blocks])
+    return Page(title, [section for section in sections if section.blocks], links)
 
 
-def _opening(
-    models: Mapping[str, Any],
-    measured: Mapping[str, Metrics],
-    classifier: Metrics,
-    real: Metrics,
-    data: DatasetFacts,
-    found: Counterparts | None,
-    sizes: Sizes,
-) -> list[Block]:
-    answered = study.opening(found.grid, sizes) if found else []
-    sentences = answer(models, measured, classifier, real, data.noun, found)
-    caveat = "Each model on this page was trained once: see what one seed can say, below."
-    own = [Paragraph([sentence], lead=not answered) for sentence in sentences]
-    return [*answered, *own, Paragraph([caveat])]
+SHOWN = ("samples", "class_digits", "latent_map", "interpolation", "manifold")
+"""Figures of a model that have a place of their own."""
+
+
+def _sections(noun: str) -> dict[str, tuple[Sequence[str], str]]:
+    """Sections of figures side by side: the figures' names, and what they are."""
+    return {
+        "Samples": (
+            ("samples",),
+            "Decoded draws beside real test images: from N(0, I), which only a VAE is trained "
+            "towards, and from priors that were fitted to the latents of training images "
+            "afterwards. The last sheet is a check that samples are no copies.",
+        ),
+        f"One latent of each {noun}": (
+            ("class_digits",),
+            "The latent in the middle of each class, decoded; of a VAE a draw from the mean "
+            f"posterior. Where the classifier reads another {noun} in it, that stands below.",
+        ),
+        "Between the classes": (
+            ("interpolation", "manifold"),
+            "Decoded between the latents of four classes, one at each corner; of two latent "
+            "dimensions, the whole plane.",
+        ),
+        "Maps of the latents": (
+            ("latent_map",),
+            "The latent of each test image, in the colour of its class if it has one. Two "
+            "dimensions are shown as they are, with a latent of each class as a ring, and of a VAE "
+            "with its prior as circles at 1, 2 and 3σ. More are laid out by t-SNE, on which "
+            "distances between clusters mean little.",
+        ),
+    }
+
+
+def _gallery(pictures: Sequence[Picture]) -> list[Block]:
+    return [Gallery(pictures)] if pictures else []
+
+
+def _folded(summary: str, blocks: Sequence[Block]) -> list[Block]:
+    return [Fold(summary, blocks)] if blocks else []
+
+
+def _models(models: Mapping[str, Any]) -> list[Block]:
+    entries = [(name, [f"{describe(model)}."]) for name, model in models.items()]
+    notebook = (
+        "The notebook, of which this page speaks, is the one that the project grew out of: it "
+        "trained such a VAE for 300 epochs, and claimed that with enough dimensions it overcomes "
+        "the plain autoencoder."
+    )
+    return [DefinitionList(entries, short=True), Paragraph([notebook])]
+
+
+def _listed(measured: Mapping[str, Metrics], path: str) -> str:
+    """A metric of all models that have it, in words."""
+    values = {name: number(metrics, path) for name, metrics in measured.items()}
+    return f"{series([f'{n} {show(v, 3)}' for n, v in values.items() if v is not None])}."
+
+
+def _reconstructions(names: Mapping[str, str], sizes: Sizes) -> list[Block]:
+    introduction = (
+        "The same test images as each model reconstructs them, from the mean of the posterior, "
+        "where the notebook decodes a draw."
+    )
+    shown = strips(names, sizes)
+    return [Paragraph([introduction]), *shown] if shown else []
 
 
 def _comparison(
@@ -106,8 +193,11 @@ def _comparison(
         f"↓ lower is better, ↑ higher is better; {bold}{ABSENT} does not apply. "
         "Rows without an arrow describe and do not rank."
     )
-    table = comparison(list(models), measured, found)
-    return [Paragraph([legend]), *([] if data.classes else [Paragraph([UNLABELLED])]), table]
+    unlabelled = [] if data.classes else [Paragraph([UNLABELLED])]
+    first, rest = comparison(models, measured, found)
+    rows = sum(map(len, rest.groups.values()))
+    more = [Fold(f"{rows} more rows", [rest])] if rows else []
+    return [Paragraph([legend]), *unlabelled, *([first] if first.groups[""] else []), *more]
 
 
 UNLABELLED = (
@@ -117,21 +207,31 @@ UNLABELLED = (
 )
 
 
-def _plane(measured: Mapping[str, Metrics], sizes: Sizes) -> list[Block]:
-    names, rates, distortions = points(measured)
-    if not names or RATE_DISTORTION not in sizes:
-        return []
+def _rates(measured: Mapping[str, Metrics], sizes: Sizes, grids: Sequence[Grid]) -> list[Block]:
     coordinates = [
         f"{name} at {show(rate)} nats and {show(distortion)}"
-        for name, rate, distortion in zip(names, rates.tolist(), distortions.tolist(), strict=True)
+        for name, metrics in measured.items()
+        if (rate := number(metrics, "rate.kl")) is not None
+        and (distortion := number(metrics, "distortion.squared_error_sampled")) is not None
     ]
+    plane = compared("rate_distortion", f"{'; '.join(coordinates)}.", sizes)
+    rates = compared("rates", _listed(measured, "rate.kl"), sizes)
+    if not plane:
+        return []
+    sweep = (
+        " Thin lines are the study's sweep of the KL weight, which stands beside each point."
+        if any(is_sweep(grid.table) for grid in grids)
+        else ""
+    )
     introduction = (
         "Each VAE pays for exact images (a low distortion) with what the latent tells about them "
         "(a high rate); of two models, the one with less of both is better ("
     )
-    alt = f"Rate and squared error of a draw: {'; '.join(coordinates)}."
-    picture = Picture(RATE_DISTORTION, alt, "", sizes[RATE_DISTORTION])
-    return [Paragraph([introduction, _cite("Alemi et al. 2018"), ")."]), Gallery([picture])]
+    lines = f"). An autoencoder has no rate: a dashed line.{sweep}"
+    return [
+        Paragraph([introduction, _cite("Alemi et al. 2018"), lines]),
+        Gallery([*plane, *rates]),
+    ]
 
 
 _AUDITED = {
@@ -142,7 +242,7 @@ _AUDITED = {
 }
 
 
-def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
+def _audits(measured: Mapping[str, Metrics], real: Metrics) -> list[Block]:
     rows, findings = [], []
     for name, metrics in measured.items():
         values = [number(metrics, path) for path in _AUDITED]
@@ -151,7 +251,7 @@ def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
             continue
         sentence = _finding(name, beta, variance, rate)
         rows.append([Cell(name), *(Cell(ABSENT if v is None else show(v)) for v in values)])
-        findings.append((name, [sentence]))
+        findings.append((name, [f"{sentence}{_as_samples_look(metrics, real)}"]))
     if not rows:
         return []
     introduction = (
@@ -165,6 +265,18 @@ def _audits(measured: Mapping[str, Metrics]) -> list[Block]:
         DefinitionList(findings),
         Table("Audit of the KL", ["", *_AUDITED.values()], {"": rows}),
     ]
+
+
+def _as_samples_look(metrics: Metrics, real: Metrics) -> str:
+    """What is seen of a model's samples from its own prior, in a sentence."""
+    path = "samples.standard.confident"
+    seen, of_real = number(metrics, path), number(real, "confident")
+    if seen is None or of_real is None:
+        return ""
+    return (
+        f" The classifier reads {show(seen, 3)}% of its samples from N(0, I) with a probability "
+        f"above 0.9, and {show(of_real, 3)}% of real images."
+    )
 
 
 def _finding(name: str, beta: float, variance: float | None, rate: float) -> str:
@@ -213,18 +325,19 @@ def _cite(source: str) -> Link:
 def _one_seed(found: Counterparts | None) -> list[Block]:
     if found:
         marked = (
-            "A number is in bold where its model is better than each other of the row over the "
-            f"{found.grid.seeds} seeds of the study, by paired t tests with Holm's correction for "
-            "the models of the row. Where the study lacks a metric or a model, nothing is."
+            "A number of the table is in bold where its model is better than each other of the row "
+            f"over the {found.grid.seeds} seeds of the study, by paired t tests with Holm's "
+            "correction for the models of the row. Where the study lacks a metric or a model, "
+            "nothing is."
         )
     else:
         marked = "So no number of the table is marked as the best."
     return [
         Paragraph(
             [
-                "Each model was trained once, from one seed, and a difference smaller than what "
-                f"another seed gives means nothing. {marked} The ± beside an NLL is over test "
-                "images, not over trainings. What a model has or lacks by its design does not "
+                "Each model on this page was trained once, from one seed, and a difference smaller "
+                f"than what another seed gives means nothing. {marked} The ± beside an NLL is over "
+                "test images, not over trainings. What a model has or lacks by its design does not "
                 "depend on a seed."
             ]
         )

@@ -82,10 +82,17 @@ class Gallery(NamedTuple):
         return len({picture.size for picture in self.pictures}) == 1
 
 
+class Strips(NamedTuple):
+    """Rows of images of one width, each with its name, to compare from top to bottom."""
+
+    rows: Sequence[tuple[str, Picture]]
+
+
 class DefinitionList(NamedTuple):
-    """Names, each with what is to say about it."""
+    """Names, each with what is to say about it; in a line each where that is ``short``."""
 
     entries: Sequence[tuple[str, Sequence[Inline]]]
+    short: bool = False
 
 
 class CodeBlock(NamedTuple):
@@ -94,7 +101,16 @@ class CodeBlock(NamedTuple):
     text: str
 
 
-Block: TypeAlias = Paragraph | Heading | Table | Gallery | DefinitionList | CodeBlock
+class Fold(NamedTuple):
+    """Blocks behind a line that unfolds them."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+
+Block: TypeAlias = (
+    Paragraph | Heading | Table | Gallery | Strips | DefinitionList | CodeBlock | Fold
+)
 
 
 class Section(NamedTuple):
@@ -110,10 +126,17 @@ class Section(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A title and sections; the contents follow the first of them."""
+    """A title and sections; the contents follow the first of them.
+
+    That is the first screen, which also has the ``links``, and, beside its figures, what can be
+    played with: ``play`` is HTML, shown as it is, and ``explorer`` the file that has more of it.
+    """
 
     title: str
     sections: Sequence[Section]
+    links: Sequence[Link] = ()
+    explorer: str = ""
+    play: str = ""
 
 
 def _percent_encoded(address: str) -> str:

@@ -1,7 +1,10 @@
-"""A page as one HTML file that opens offline: no script, and nothing loaded but its figures."""
+"""A page as one HTML file that opens offline: nothing is loaded but its figures."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
@@ -14,7 +17,11 @@ TEMPLATES = Path(__file__).with_name("templates")
 
 
 def render(page: document.Page) -> str:
-    """The page as ``templates/page.html`` lays it out; all text is shown as it is."""
+    """The page as ``templates/page.html`` lays it out; all text is shown as it is.
+
+    A browser runs and loads nothing but what stands here now: scripts and styles have the hashes
+    that the page's policy names, and images lie beside it.
+    """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -26,7 +33,23 @@ def render(page: document.Page) -> str:
     # A template asks for the kind of a block by its class: {% if block is Table %}.
     for kind in (*get_args(document.Block), *get_args(document.Inline)):
         environment.tests[kind.__name__] = _instance_of(kind)
-    return environment.get_template("page.html").render(page=page)
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    policy = [
+        "default-src 'none'",
+        "img-src 'self' file: data:",
+        _allowed("style", f"<style>{style}</style>{page.play}"),
+        _allowed("script", page.play),
+    ]
+    return environment.get_template("page.html").render(
+        page=page, style=style, policy="; ".join(policy)
+    )
+
+
+def _allowed(tag: str, html: str) -> str:
+    """The part of a policy that allows the inline ``tag`` elements of some HTML."""
+    inside = re.findall(f"<{tag}(?: [^>]*)?>(.*?)</{tag}>", html, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in inside]
+    return f"{tag}-src " + (" ".join(f"'sha256-{each}'" for each in hashes) or "'none'")
 
 
 def _instance_of(kind: type) -> Callable[[object], bool]:

@@ -15,6 +15,7 @@ from mnist_vae.report.document import (
     Code,
     CodeBlock,
     DefinitionList,
+    Fold,
     Gallery,
     Heading,
     Inline,
@@ -22,6 +23,7 @@ from mnist_vae.report.document import (
     Page,
     Paragraph,
     Picture,
+    Strips,
     Table,
 )
 
@@ -29,6 +31,10 @@ from mnist_vae.report.document import (
 def render(page: Page) -> str:
     """The page as Markdown."""
     blocks = [f"# {_text(page.title)}"]
+    if page.links:
+        blocks.append(" · ".join(map(_inline, page.links)))
+    if page.explorer:
+        blocks.append(f"To play with: open {_inline(Code(page.explorer))} in a browser.")
     for section in page.sections:
         blocks += [f"## {_text(section.title)}", *map(_block, section.blocks)]
     return "\n\n".join(blocks) + "\n"
@@ -45,12 +51,18 @@ def _block(block: Block) -> str:
         case Gallery(pictures):
             width = "49%" if len(pictures) > 1 else "75%"
             return "\n".join(["<p>", *(_image(picture, width) for picture in pictures), "</p>"])
+        case Strips(rows):
+            lines = [_row([_text(name), _image(picture, "100%")]) for name, picture in rows]
+            return "\n".join(["|  |  |", "| --- | --- |", *lines])
         case DefinitionList(entries):
             return "\n".join(f"- **{_text(name)}**: {_inlines(parts)}" for name, parts in entries)
         case CodeBlock(text):
             # A fence longer than any run in the text: no line of it can end the block.
             fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
             return f"{fence}\n{text}\n{fence}"
+        case Fold(summary, blocks):
+            inside = "\n\n".join(map(_block, blocks))
+            return f"<details><summary>{escape(summary)}</summary>\n\n{inside}\n\n</details>"
 
 
 def _table(table: Table) -> str:
