@@ -75,7 +75,7 @@ def test_an_interpolation_has_room_for_words(ax: Any) -> None:
     corners = {text.get_text(): np.round(text.get_position()).tolist() for text in ax.texts}
     assert corners["dog"] == [1, 1]
     assert corners["owl"] == [0, 0]
-    assert max(map(len, corners)) == 18
+    assert 15 < max(map(len, corners)) <= 18
 
 
 def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:

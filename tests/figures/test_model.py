@@ -10,7 +10,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pytest
-from support.drawings import make_digits, make_model, make_settings, png_size, texts
+from support.drawings import make_model, make_settings, png_size, texts
 
 from mnist_vae.figures.model import of_model
 from mnist_vae.figures.style import png

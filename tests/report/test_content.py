@@ -32,7 +32,7 @@ def test_every_number_is_defined() -> None:
 
 def test_samples_stand_beside_real_images_and_reconstructions() -> None:
     sections = {section.title: section.blocks for section in compose(measured()).sections}
-    (fold,) = sections["Samples in numbers"]
+    (fold,) = sections["Samples"]
     assert isinstance(fold, Fold)
     _, table = fold.blocks
     assert isinstance(table, Table)

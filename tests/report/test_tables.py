@@ -122,8 +122,11 @@ def test_every_metric_has_a_row_of_its_own() -> None:
 
 def test_numbers_that_say_nothing_are_left_out() -> None:
     _, rest = comparison(MODELS, measured())
-    rows = {row[0].text: [cell.text for cell in row[1:]] for row in sum(rest.groups.values(), [])}
-    shown = {name: [text != "–" for text in texts] for name, texts in rows.items()}
+    shown = {
+        row[0].text: [cell.text != "–" for cell in row[1:]]
+        for rows in rest.groups.values()
+        for row in rows
+    }
     # In the order of vae16, vae2, ae16, ae2, sigma16, whose objective is another.
     assert shown["Training loss of 512 images"] == [True, True, True, True, False]
     assert shown["Training loss, per image"] == [True] * 5

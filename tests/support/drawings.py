@@ -54,7 +54,7 @@ def make_model(
     maps = {"map": plane, "class_map": class_plane, "pca": plane, "labels": labels}
     maps["explained_variance"] = np.array([0.5, 0.25], np.float32)
     method = "t-SNE" if latent_dim > 2 else "latent plane"
-    facts = {"method": method, "dataset": "MNIST", "classes": tuple("0123456789")}
+    facts: dict[str, Any] = {"method": method, "dataset": "MNIST", "classes": tuple("0123456789")}
     facts |= {"start": 200, "corners": (2, 4, 5, 6)}
     return {"facts": facts, "images": images, "maps": maps, "samples": samples}
 

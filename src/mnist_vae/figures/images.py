@@ -178,7 +178,7 @@ def _draw_sheet(
 def _round_ticks(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Places and texts of round numbers on an axis where ``values`` [n] stand at ``places`` [n]."""
     low, high = values.min(), values.max()
-    ticks = MaxNLocator(10).tick_values(low, high)
+    ticks = MaxNLocator(7).tick_values(low, high)
     ticks = ticks[(ticks > low - 1e-6) & (ticks < high + 1e-6)]
     order = np.argsort(values)
     return np.interp(ticks, values[order], places[order]), [number(tick, "g") for tick in ticks]

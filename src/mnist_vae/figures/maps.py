@@ -18,7 +18,7 @@ from mnist_vae.figures.style import BLUE, INK, Classes, shorten
 
 MANY = 10_000  # points that are drawn as small as the settings say, or more
 LISTED = 20  # classes with large names at most: more colours cannot be told apart
-OPACITY = 0.6  # of points, so that many on one place are no blob
+OPACITY = 0.75  # of points, so that many on one place are no blob
 
 
 def draw_map(
@@ -58,8 +58,7 @@ def draw_map(
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     outside = int(((x < left) | (x > right) | (y < bottom) | (y > top)).sum())
     if outside:
-        text = f"{outside:,} of {len(points):,} lie outside"
-        ax.text(0.99, 0.01, text, transform=ax.transAxes, ha="right", va="bottom", fontsize=9)
+        ax.set_title(f"{outside:,} of {len(points):,} lie outside", loc="right")
 
 
 def draw_circles(ax: Axes) -> None:
@@ -102,7 +101,8 @@ def draw_classes(ax: Axes, points: np.ndarray, classes: Classes) -> None:
 def _write_name(ax: Axes, place: np.ndarray, classes: Classes, label: int) -> None:
     """The name of a class on a map, on a ground of its own that lifts it off the points."""
     size, longest = _font(classes)
-    text = ax.text(*place, shorten(classes.names[label], longest), zorder=5, fontsize=size)
+    name = shorten(classes.names[label], longest)
+    text = ax.text(place[0], place[1], name, zorder=5, fontsize=size)
     text.set(color="white", fontweight="bold", ha="center", va="center")
     text.set_bbox({"facecolor": "#30363b", "linewidth": 0, "pad": 1.5, "alpha": 0.85})
 

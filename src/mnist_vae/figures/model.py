@@ -109,15 +109,13 @@ SAMPLED = {
 """Titles of samples of each prior beside real images."""
 
 
-def _samples(
-    settings: FigureSettings, classes: Classes | None, samples: Arrays
-) -> NamedFigures:
+def _samples(settings: FigureSettings, classes: Classes | None, samples: Arrays) -> NamedFigures:
     cmap = settings.colormap
     panels = [name for name in SAMPLED if name in samples]
-    rows = (len(panels) + 2) // 2
-    sheet = math.ceil(len(samples["real"]) / 10) / 10 * (WIDTH / 2 - 0.1)  # inches high
-    figure = canvas((sheet + 0.3) * rows)
-    grid = figure.subplots(nrows=rows, ncols=2).ravel()
+    sheet = math.ceil(len(samples["real"]) / 10) / 10 * (WIDTH / 2 - 0.1) + 0.3  # inches high
+    heights = [sheet] * ((len(panels) + 1) // 2) + [1.0] * (len(panels) % 2 == 0)
+    figure = canvas(sum(heights))
+    grid = figure.subplots(nrows=len(heights), ncols=2, height_ratios=heights).ravel()
     for ax, name in zip(grid, panels, strict=False):
         if name == "classes" and classes and len(classes.names) <= 10:
             draw_rows(ax, samples["rows"], classes.names, cmap)

@@ -32,8 +32,8 @@ COLOURS = ("#3f83c8", "#c77700", "#c03f9e", "#2e9250", "#7f6fd6", "#a06a4a")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 # Matplotlib's own defaults, not those of whoever runs it: the same arrays give the same bytes.
 STYLE = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")} | {
-    "font.size": 11,
-    "axes.titlesize": 11,
+    "font.size": 12,
+    "axes.titlesize": 12,
     "axes.labelsize": 12,
     "figure.facecolor": "none",
     "axes.facecolor": "none",

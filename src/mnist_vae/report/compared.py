@@ -7,6 +7,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnist_vae.figures import comparison
@@ -35,26 +36,33 @@ def of_all_models(
     look = comparison.looks(list(models))
     dims = {name: model["latent_dim"] for name, model in models.items()}
     errors = _numbers(measured, look, "distortion.squared_error")
-    rates = {name: lookup(measured[name], "rate.per_dimension") for name in look}
+    rates = {
+        name: np.array(each)
+        for name in look
+        if isinstance(each := lookup(measured[name], "rate.per_dimension"), list)
+    }
     sampled = _numbers(measured, look, "distortion.squared_error_sampled")
     kl = _numbers(measured, look, "rate.kl")
-    figures = {name: canvas(HEIGHT) for name in ("answer", "losses", "rates", "rate_distortion")}
-    ax = {name: figure.subplots() for name, figure in figures.items()}
-
-    comparison.draw_errors(ax["answer"], look, dims, errors)
-    squared = {name: curves[name]["squared_error"] for name in look}
-    comparison.draw_losses(ax["losses"], look, squared)
-    if not kl:
-        return {name: figures[name] for name in ("answer", "losses")}
-    comparison.draw_rates(
-        ax["rates"], look, {name: np.array(each) for name, each in rates.items() if each}
-    )
-    for table in filter(is_sweep, tables):
-        draw_sweeps(ax["rate_distortion"], table, INK)
     # The distortion is of a draw from the posterior, as in the ELBO (Alemi et al. 2018).
     points = {name: (kl[name], sampled[name]) for name in kl if name in sampled}
     lines = {name: error for name, error in errors.items() if name not in kl}
-    comparison.draw_rate_distortion(ax["rate_distortion"], look, points, lines)
+    figures: dict[str, Figure] = {}
+
+    def axes(name: str) -> Axes:
+        figures[name] = canvas(HEIGHT)
+        return figures[name].subplots()
+
+    if errors:
+        comparison.draw_errors(axes("answer"), look, dims, errors)
+    squared = {name: curves[name]["squared_error"] for name in look}
+    comparison.draw_losses(axes("losses"), look, squared)
+    if rates:
+        comparison.draw_rates(axes("rates"), look, rates)
+    if points:
+        plane = axes("rate_distortion")
+        for table in filter(is_sweep, tables):
+            draw_sweeps(plane, table, INK)
+        comparison.draw_rate_distortion(plane, look, points, lines)
     return figures
 
 

@@ -95,20 +95,23 @@ def compose(
         Section("Models compared", _comparison(models, measured, data, found)),
         Section("Rate and distortion", _rates(measured, sizes, grids)),
         Section("Is the KL too weak or too strong?", _audits(measured, real)),
+        Section(
+            "Samples",
+            [
+                *side_by_side(names, sizes, ("samples",), SAMPLES),
+                *_folded("Samples in numbers", samples(measured, real)),
+            ],
+        ),
         *(
             Section(title, side_by_side(names, sizes, figures, introduction))
             for title, (figures, introduction) in _sections(data.noun).items()
         ),
-        Section("Samples in numbers", _folded("Each prior of each model", samples(measured, real))),
-        Section(
-            "Training",
-            _gallery(compared("losses", _listed(measured, "train.squared_error"), sizes)),
-        ),
+        Section("Training", _training(measured, sizes)),
         Section("More figures of each model", others(models, sizes, SHOWN)),
         Section("What the study found", study.section(grids, found and found.grid, sizes)),
         Section(
             "How each number is made",
-            _folded("Every number, its unit and its source", _definitions(measured, classifier, data)),
+            _folded("Each with its source", _definitions(measured, classifier, data)),
         ),
         Section("How this page was made", provenance(models, measured, settings, facts)),
     ]
@@ -120,15 +123,16 @@ SHOWN = ("samples", "class_digits", "latent_map", "interpolation", "manifold")
 """Figures of a model that have a place of their own."""
 
 
+SAMPLES = (
+    "Decoded draws beside real test images: from N(0, I), which only a VAE is trained towards, and "
+    "from priors that were fitted to the latents of training images afterwards. The last sheet is "
+    "a check that samples are no copies."
+)
+
+
 def _sections(noun: str) -> dict[str, tuple[Sequence[str], str]]:
     """Sections of figures side by side: the figures' names, and what they are."""
     return {
-        "Samples": (
-            ("samples",),
-            "Decoded draws beside real test images: from N(0, I), which only a VAE is trained "
-            "towards, and from priors that were fitted to the latents of training images "
-            "afterwards. The last sheet is a check that samples are no copies.",
-        ),
         f"One latent of each {noun}": (
             ("class_digits",),
             "The latent in the middle of each class, decoded; of a VAE a draw from the mean "
@@ -171,6 +175,15 @@ def _listed(measured: Mapping[str, Metrics], path: str) -> str:
     """A metric of all models that have it, in words."""
     values = {name: number(metrics, path) for name, metrics in measured.items()}
     return f"{series([f'{n} {show(v, 3)}' for n, v in values.items() if v is not None])}."
+
+
+def _training(measured: Mapping[str, Metrics], sizes: Sizes) -> list[Block]:
+    introduction = (
+        "The part of the loss that all models share, over the training images while the weights "
+        "still moved. A VAE decodes a draw from the posterior."
+    )
+    pictures = compared("losses", _listed(measured, "train.squared_error"), sizes)
+    return [Paragraph([introduction]), Gallery(pictures)] if pictures else []
 
 
 def _reconstructions(names: Mapping[str, str], sizes: Sizes) -> list[Block]:

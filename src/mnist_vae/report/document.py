@@ -76,11 +76,6 @@ class Gallery(NamedTuple):
 
     pictures: Sequence[Picture]
 
-    @property
-    def uniform(self) -> bool:
-        """Whether all pictures have one size."""
-        return len({picture.size for picture in self.pictures}) == 1
-
 
 class Strips(NamedTuple):
     """Rows of images of one width, each with its name, to compare from top to bottom."""
@@ -125,18 +120,26 @@ class Section(NamedTuple):
         return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
 
+class Play(NamedTuple):
+    """Something to play with, as parts of an HTML page that are put there as they are."""
+
+    markup: str
+    style: str
+    script: str
+
+
 class Page(NamedTuple):
     """A title and sections; the contents follow the first of them.
 
-    That is the first screen, which also has the ``links``, and, beside its figures, what can be
-    played with: ``play`` is HTML, shown as it is, and ``explorer`` the file that has more of it.
+    That is the first screen, which also has the ``links``, and, beside its figure, what can be
+    played with; ``explorer`` is the file beside the page that has more of it.
     """
 
     title: str
     sections: Sequence[Section]
     links: Sequence[Link] = ()
     explorer: str = ""
-    play: str = ""
+    play: Play | None = None
 
 
 def _percent_encoded(address: str) -> str:

@@ -45,8 +45,9 @@ def short(model: object) -> str:
     """What a model is, in two or three words, for a caption."""
     settings = _settings(model)
     kind = "VAE" if settings.get("kind") == "vae" else "autoencoder"
-    likelihood = {"gaussian": "calibrated ", "bernoulli": "Bernoulli "}
-    return f"{likelihood.get(settings.get('likelihood', ''), '')}{kind}, {settings.get('latent_dim')}-d"
+    decoders = {"gaussian": "calibrated ", "bernoulli": "Bernoulli "}
+    decoder = decoders.get(settings.get("likelihood", ""), "")
+    return f"{decoder}{kind}, {settings.get('latent_dim')}-d"
 
 
 def _weight(weight: float) -> str:
