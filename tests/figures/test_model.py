@@ -107,12 +107,13 @@ def test_a_map_of_the_test_images_is_a_small_file() -> None:
     assert len(png(drawn["latent_map"], 150)) < 400_000
 
 
-def test_latents_that_are_all_the_same_can_be_drawn() -> None:
-    model = make_model()
-    for name in ("map", "class_map", "pca"):
+@pytest.mark.parametrize("dims", [2, 4])
+def test_latents_that_are_all_the_same_can_be_drawn(dims: int) -> None:
+    model = make_model(dims)
+    for name in ("map", "class_map"):
         model["maps"][name] = np.zeros_like(model["maps"][name])
     drawn = dict(of_model(make_settings(), **model))
-    for name in ("latent_map", "latent_map_classes", "latent_pca"):
+    for name in {"latent_map", "latent_map_classes"} & drawn.keys():
         assert png_size(png(drawn[name], 50)) == (250, 250)
 
 
@@ -133,7 +134,7 @@ def test_latents_that_are_all_the_same_can_be_drawn() -> None:
     ],
 )
 def test_arrays_of_the_wrong_shape_are_refused(part: str, name: str, shape: list[int]) -> None:
-    model = make_model(2)
+    model = make_model(4 if name == "interpolation" else 2)
     model[part][name] = np.zeros(shape, model[part][name].dtype)
     with pytest.raises(ValueError, match="must be"):
         of_model(make_settings(), **model)

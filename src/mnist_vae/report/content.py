@@ -91,7 +91,10 @@ def compose(
                 *_one_seed(found),
             ],
         ),
-        Section("Reconstructions", _reconstructions(names, sizes)),
+        Section(
+            "Reconstructions",
+            strips(names, sizes, "reconstructed", RECONSTRUCTIONS, first="originals"),
+        ),
         Section("Models compared", _comparison(models, measured, data, found)),
         Section("Rate and distortion", _rates(measured, sizes, grids)),
         Section("Is the KL too weak or too strong?", _audits(measured, real)),
@@ -102,10 +105,12 @@ def compose(
                 *_folded("Samples in numbers", samples(measured, real)),
             ],
         ),
-        *(
-            Section(title, side_by_side(names, sizes, figures, introduction))
-            for title, (figures, introduction) in _sections(data.noun).items()
+        Section(
+            f"One latent of each {data.noun}",
+            strips(names, sizes, "class_digits", CLASS_DIGITS.format(noun=data.noun)),
         ),
+        Section("Between latents", side_by_side(names, sizes, BETWEEN, _between(data))),
+        Section("Maps of the latents", side_by_side(names, sizes, ("latent_map",), _mapped(data))),
         Section("Training", _training(measured, sizes)),
         Section("More figures of each model", others(models, sizes, SHOWN)),
         Section("What the study found", study.section(grids, found and found.grid, sizes)),
@@ -119,38 +124,45 @@ def compose(
     return Page(title, [section for section in sections if section.blocks], links)
 
 
-SHOWN = ("samples", "class_digits", "latent_map", "interpolation", "manifold")
+BETWEEN = ("interpolation", "manifold")
+SHOWN = ("originals", "reconstructed", "samples", "class_digits", *BETWEEN, "latent_map")
 """Figures of a model that have a place of their own."""
 
-
+RECONSTRUCTIONS = (
+    "The same test images as each model reconstructs them, from the mean of the posterior, where "
+    "the notebook decodes a draw."
+)
 SAMPLES = (
     "Decoded draws beside real test images: from N(0, I), which only a VAE is trained towards, and "
     "from priors that were fitted to the latents of training images afterwards. The last sheet is "
     "a check that samples are no copies."
 )
+CLASS_DIGITS = (
+    "The latent in the middle of each class, decoded; of a VAE a draw from the mean posterior. "
+    "Where the classifier reads another {noun} in it, that stands below."
+)
 
 
-def _sections(noun: str) -> dict[str, tuple[Sequence[str], str]]:
-    """Sections of figures side by side: the figures' names, and what they are."""
-    return {
-        f"One latent of each {noun}": (
-            ("class_digits",),
-            "The latent in the middle of each class, decoded; of a VAE a draw from the mean "
-            f"posterior. Where the classifier reads another {noun} in it, that stands below.",
-        ),
-        "Between the classes": (
-            ("interpolation", "manifold"),
-            "Decoded between the latents of four classes, one at each corner; of two latent "
-            "dimensions, the whole plane.",
-        ),
-        "Maps of the latents": (
-            ("latent_map",),
-            "The latent of each test image, in the colour of its class if it has one. Two "
-            "dimensions are shown as they are, with a latent of each class as a ring, and of a VAE "
-            "with its prior as circles at 1, 2 and 3σ. More are laid out by t-SNE, on which "
-            "distances between clusters mean little.",
-        ),
-    }
+def _between(data: DatasetFacts) -> str:
+    if not data.classes:
+        return "Decoded from all over the plane of two latent dimensions."
+    return (
+        "Decoded between the latents of four classes, one at each corner; of two latent "
+        "dimensions, the whole plane."
+    )
+
+
+def _mapped(data: DatasetFacts) -> str:
+    coloured, ring = (
+        (", in the colour of its class", "with a latent of each class as a ring, and ")
+        if data.classes
+        else ("", "")
+    )
+    return (
+        f"The latent of each test image{coloured}. Two dimensions are shown as they are, {ring}of a "
+        "VAE with its prior as circles at 1, 2 and 3σ. More are laid out by t-SNE, on which "
+        "distances between clusters mean little."
+    )
 
 
 def _gallery(pictures: Sequence[Picture]) -> list[Block]:
@@ -184,15 +196,6 @@ def _training(measured: Mapping[str, Metrics], sizes: Sizes) -> list[Block]:
     )
     pictures = compared("losses", _listed(measured, "train.squared_error"), sizes)
     return [Paragraph([introduction]), Gallery(pictures)] if pictures else []
-
-
-def _reconstructions(names: Mapping[str, str], sizes: Sizes) -> list[Block]:
-    introduction = (
-        "The same test images as each model reconstructs them, from the mean of the posterior, "
-        "where the notebook decodes a draw."
-    )
-    shown = strips(names, sizes)
-    return [Paragraph([introduction]), *shown] if shown else []
 
 
 def _comparison(

@@ -53,7 +53,7 @@ def _block(block: Block) -> str:
             return "\n".join(["<p>", *(_image(picture, width) for picture in pictures), "</p>"])
         case Strips(rows):
             lines = [_row([_text(name), _image(picture, "100%")]) for name, picture in rows]
-            return "\n".join(["|  |  |", "| --- | --- |", *lines])
+            return "\n".join(["| | |", "| --- | --- |", *lines])
         case DefinitionList(entries):
             return "\n".join(f"- **{_text(name)}**: {_inlines(parts)}" for name, parts in entries)
         case CodeBlock(text):
@@ -84,8 +84,9 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _image(picture: Picture, width: str) -> str:
-    # Markdown's own images have no width.
-    return f'<img src="{escape(picture.src)}" alt="{escape(picture.alt)}" width="{width}">'
+    # Markdown's own images have no width. In a table a bar or a new line would end the cell.
+    alt = escape(picture.alt).replace("|", "&#124;").replace("\n", "&#10;")
+    return f'<img src="{escape(picture.src)}" alt="{alt}" width="{width}">'
 
 
 def _inlines(parts: Iterable[Inline]) -> str:

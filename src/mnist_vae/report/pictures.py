@@ -33,8 +33,6 @@ COMPARED = {
 }
 """What each figure of all models shows."""
 
-STRIPS = ("originals", "reconstructed")
-"""Those of all models stand below each other, the first of them once."""
 
 
 def png_size(name: str, data: bytes) -> tuple[int, int]:
@@ -44,21 +42,24 @@ def png_size(name: str, data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
 
-def strips(names: Mapping[str, str], sizes: Sizes) -> list[Block]:
-    """The same test images as each model reconstructs them, below the images themselves.
+def strips(
+    names: Mapping[str, str], sizes: Sizes, figure: str, introduction: str, first: str = ""
+) -> list[Block]:
+    """A figure, a key of ``CAPTIONS``, of all models that have it, below each other.
 
-    ``names`` are the models, each with what it is in two words.
+    ``names`` are the models, each with what it is in two words. ``first`` is a figure that is the
+    same of all; it stands above.
     """
-    original, reconstructed = STRIPS
     rows = [
-        (f"{name}: {short}", Picture(path, f"{name}: {CAPTIONS[reconstructed]}", "", sizes[path]))
+        (f"{name}: {short}", Picture(path, f"{name}: {CAPTIONS[figure]}", "", sizes[path]))
         for name, short in names.items()
-        if (path := _path(name, reconstructed)) in sizes
+        if (path := _path(name, figure)) in sizes
     ]
-    first = next((path for name in names if (path := _path(name, original)) in sizes), None)
-    if first:
-        rows.insert(0, ("test images", Picture(first, CAPTIONS[original], "", sizes[first])))
-    return [Strips(rows)] if rows else []
+    same = next((path for name in names if (path := _path(name, first)) in sizes), None)
+    if same:
+        caption = CAPTIONS[first]
+        rows.insert(0, (caption.lower(), Picture(same, caption, "", sizes[same])))
+    return [Paragraph([introduction]), Strips(rows)] if rows else []
 
 
 def side_by_side(
@@ -82,7 +83,7 @@ def compared(figure: str, alt: str, sizes: Sizes) -> list[Picture]:
 
 def others(names: Iterable[str], sizes: Sizes, shown: Iterable[str]) -> list[Block]:
     """The other figures, folded away; those that ``CAPTIONS`` does not know come last."""
-    pictures, shown = [], {*STRIPS, *shown}
+    pictures, shown = [], {*shown}
     for name in names:
         folder = f"figures/{name}/"
         drawn = {p.removeprefix(folder).removesuffix(".png") for p in sizes if p.startswith(folder)}
