@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mnist_vae.errors import InputError
-from mnist_vae.files.store import AGAIN
-from mnist_vae.measure import audit
-from mnist_vae.measure.catalog import METRICS, SAMPLED, SOURCES, Metric, explain
+from mnist_vae.measure.catalog import METRICS, SAMPLED, Metric, explain
 from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report import study
 from mnist_vae.report.answer import QUESTION, answer
+from mnist_vae.report.audits import audits
 from mnist_vae.report.document import (
     Block,
-    Cell,
     DefinitionList,
     Fold,
     Gallery,
@@ -24,7 +22,6 @@ from mnist_vae.report.document import (
     Paragraph,
     Picture,
     Section,
-    Table,
 )
 from mnist_vae.report.models import describe, ordered, short
 from mnist_vae.report.pictures import Sizes, compared, others, side_by_side, strips
@@ -34,6 +31,7 @@ from mnist_vae.report.study import Counterparts, Grid
 from mnist_vae.report.tables import (
     ABSENT,
     Metrics,
+    cite,
     comparison,
     number,
     row_name,
@@ -97,7 +95,7 @@ def compose(
         ),
         Section("Models compared", _comparison(models, measured, data, found)),
         Section("Rate and distortion", _rates(measured, sizes, grids)),
-        Section("Is the KL too weak or too strong?", _audits(measured, real)),
+        Section("Is the KL too weak or too strong?", audits(measured, real)),
         Section(
             "Samples",
             [
@@ -245,66 +243,9 @@ def _rates(measured: Mapping[str, Metrics], sizes: Sizes, grids: Sequence[Grid])
     )
     lines = f"). An autoencoder has no rate: a dashed line.{sweep}"
     return [
-        Paragraph([introduction, _cite("Alemi et al. 2018"), lines]),
+        Paragraph([introduction, cite("Alemi et al. 2018"), lines]),
         Gallery([*plane, *rates]),
     ]
-
-
-_AUDITED = {
-    "audit.beta": "variance implied: β beside ½ squared error",
-    "audit.calibrated_variance": "variance shown",
-    "audit.ratio": "times too weak",
-    "rate.kl": "KL, nats",
-}
-
-
-def _audits(measured: Mapping[str, Metrics], real: Metrics) -> list[Block]:
-    rows, findings = [], []
-    for name, metrics in measured.items():
-        values = [number(metrics, path) for path in _AUDITED]
-        beta, variance, _, rate = values
-        if beta is None or rate is None:
-            continue
-        sentence = _finding(name, beta, variance, rate)
-        rows.append([Cell(name), *(Cell(ABSENT if v is None else show(v)) for v in values)])
-        findings.append((name, [f"{sentence}{_as_samples_look(metrics, real)}"]))
-    if not rows:
-        return []
-    introduction = (
-        "A squared error with a KL weight hides a Gaussian decoder of some variance. Set beside "
-        "the variance that the decoder's error on the test images shows, it says how many times "
-        "weaker the KL is than in the ELBO of that decoder ("
-    )
-    calibrated = "). A decoder that was trained with the variance of its error is near 1 by nature."
-    return [
-        Paragraph([introduction, _cite("Rybkin et al. 2021"), calibrated]),
-        DefinitionList(findings),
-        Table("Audit of the KL", ["", *_AUDITED.values()], {"": rows}),
-    ]
-
-
-def _as_samples_look(metrics: Metrics, real: Metrics) -> str:
-    """What is seen of a model's samples from its own prior, in a sentence."""
-    path = "samples.standard.confident"
-    seen, of_real = number(metrics, path), number(real, "confident")
-    if seen is None or of_real is None:
-        return ""
-    return (
-        f" The classifier reads {show(seen, 3)}% of its samples from N(0, I) with a probability "
-        f"above 0.9, and {show(of_real, 3)}% of real images."
-    )
-
-
-def _finding(name: str, beta: float, variance: float | None, rate: float) -> str:
-    """What the audit says of a model, in a sentence; only a Gaussian decoder has a variance."""
-    try:
-        if variance is None:
-            return audit.audit_bernoulli(kl_weight=beta, rate=rate).sentence
-        return audit.audit_gaussian(
-            kl_weight=beta, mean_squared_error=variance, rate=rate, variance=1
-        ).sentence
-    except (ValueError, ZeroDivisionError) as error:
-        raise InputError(f"reports/metrics/{name}.json: audit: {error}{AGAIN}") from None
 
 
 def _definitions(
@@ -316,7 +257,7 @@ def _definitions(
             continue
         parts: list[Inline] = [explain(metric, data)]
         for source in metric.sources:
-            parts += [" " if len(parts) == 1 else ", ", _cite(source)]
+            parts += [" " if len(parts) == 1 else ", ", cite(source)]
         entries.append((row_name(metric), [*parts, "." if metric.sources else ""]))
     accuracy = number(classifier, "test_accuracy")
     if accuracy is not None:
@@ -332,10 +273,6 @@ def _is_measured(metric: Metric, measured: Mapping[str, Metrics]) -> bool:
     """Whether any model has the number, or its samples of any prior."""
     paths = [metric.path, *(f"samples.{prior}.{metric.path}" for prior in PRIORS)]
     return any(number(metrics, p) is not None for metrics in measured.values() for p in paths)
-
-
-def _cite(source: str) -> Link:
-    return Link(source, SOURCES[source])
 
 
 def _one_seed(found: Counterparts | None) -> list[Block]:

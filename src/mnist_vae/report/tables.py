@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mnist_vae.measure.catalog import METRICS, Metric
-from mnist_vae.report.document import Cell, Table
+from mnist_vae.measure.catalog import METRICS, SOURCES, Metric
+from mnist_vae.report.document import Cell, Link, Table
 from mnist_vae.report.study import Counterparts
 
 Metrics: TypeAlias = Mapping[str, Any]
@@ -56,6 +56,11 @@ _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def series(parts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def cite(source: str) -> Link:
+    """A paper by its name in ``SOURCES``."""
+    return Link(source, SOURCES[source])
 
 
 # ---- Tables -------------------------------------------------------------------------------------
