@@ -76,7 +76,7 @@ def test_what_is_drawn(name: str, shapes: Path) -> None:
         assert drawn & OF_CLASSES == (of_classes if SETS[name]["labelled"] else set())
         assert {"originals", "reconstructed", "reconstructions", "samples", "latent_map"} <= drawn
         with Image.open(shapes / f"reports/figures/{model}/reconstructions.png") as picture:
-            pixels = np.asarray(picture.convert("RGB")).astype(int)
+            pixels = np.asarray(picture.convert("RGBA"))[..., :3].astype(int)
         assert (np.ptp(pixels, axis=2).max() > 50) == SETS[name]["colour"]
 
 

@@ -92,7 +92,7 @@ def draw_differences(
     places = np.repeat(dims, differences.shape[1]) * 2**0.15
     ax.scatter(places, differences.ravel(), s=10, color=INK, zorder=3, label="each seed")
     _scale_of_dims(ax, dims)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
 
 
 def _scale_of_dims(ax: Axes, dims: np.ndarray) -> None:

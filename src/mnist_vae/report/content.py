@@ -157,8 +157,8 @@ def _mapped(data: DatasetFacts) -> str:
         else ("", "")
     )
     return (
-        f"The latent of each test image{coloured}. Two dimensions are shown as they are, {ring}of a "
-        "VAE with its prior as circles at 1, 2 and 3σ. More are laid out by t-SNE, on which "
+        f"The latent of each test image{coloured}. Two dimensions are shown as they are, {ring}of "
+        "a VAE with its prior as circles at 1, 2 and 3σ. More are laid out by t-SNE, on which "
         "distances between clusters mean little."
     )
 

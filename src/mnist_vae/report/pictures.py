@@ -34,7 +34,6 @@ COMPARED = {
 """What each figure of all models shows."""
 
 
-
 def png_size(name: str, data: bytes) -> tuple[int, int]:
     """Width and height of a PNG file in pixels; raises InputError when it is none."""
     if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 24:
