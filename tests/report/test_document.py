@@ -96,3 +96,13 @@ def test_what_is_folded_is_there() -> None:
     in_markdown = markdown.render(folded)
     assert "<summary>more</summary>\n\ninside\n\n```" in in_markdown
     assert in_markdown.rstrip().endswith("</details>")
+
+
+def test_in_markdown_each_picture_has_its_caption_above() -> None:
+    pictures = [Picture(f"{name}.png", "alt", f"the {name}", (8, 4)) for name in "abc"]
+    written = markdown.render(page(Gallery(pictures)))
+    assert "| **the a** | **the b** |\n| --- | --- |\n| <img" in written
+    reader = rendered(written)
+    assert reader.tags.count("table") == 1
+    assert reader.attributes("src") == [("img", f"{name}.png") for name in "abc"]
+    assert rendered(markdown.render(page(Gallery(pictures[:1])))).tags.count("th") == 1

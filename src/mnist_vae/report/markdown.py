@@ -6,7 +6,7 @@ All text is shown as it is: what has a meaning in Markdown or HTML is escaped, w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from mnist_vae.report.document import (
@@ -49,8 +49,7 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Gallery(pictures):
-            width = "49%" if len(pictures) > 1 else "75%"
-            return "\n".join(["<p>", *(_image(picture, width) for picture in pictures), "</p>"])
+            return _gallery(pictures)
         case Strips(rows):
             lines = [_row([_text(name), _image(picture, "100%")]) for name, picture in rows]
             return "\n".join(["| | |", "| --- | --- |", *lines])
@@ -63,6 +62,18 @@ def _block(block: Block) -> str:
         case Fold(summary, blocks):
             inside = "\n\n".join(map(_block, blocks))
             return f"<details><summary>{escape(summary)}</summary>\n\n{inside}\n\n</details>"
+
+
+def _gallery(pictures: Sequence[Picture]) -> str:
+    """A table of two columns, in which each picture has its caption above."""
+    lines = []
+    for start in range(0, len(pictures), 2):
+        pair = pictures[start : start + 2]
+        lines += [
+            _row(f"**{_text(p.caption)}**" if p.caption else "" for p in pair),
+            _row(_image(picture, "100%") for picture in pair),
+        ]
+    return "\n".join([lines[0], "| --- |" + " --- |" * (len(pictures) > 1), *lines[1:]])
 
 
 def _table(table: Table) -> str:
