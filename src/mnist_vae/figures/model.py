@@ -68,7 +68,7 @@ def _images(
     originals, reconstructions = images["originals"], images["reconstructions"]
     columns = pairs_in_row(originals)
     shown = slice(columns * columns)  # no more rows than columns
-    figure, ax = _axes(0.2 + WIDTH / 2 * math.ceil(len(originals[shown]) / columns) * 2 / columns)
+    figure, ax = _axes(0.2 + 0.55 * WIDTH * math.ceil(len(originals[shown]) / columns) / columns)
     draw_reconstructions(ax, originals[shown], reconstructions[shown], facts["start"], cmap)
     yield "reconstructions", figure
 
