@@ -1,6 +1,6 @@
 """Draw all figures of a model. Usage: python stages/draw.py MODEL
 
-Reads the loss curve, latents, images and maps of a model; writes PNG files, without torch.
+Reads images, maps and samples of a model; writes PNG files, without torch.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mnist_vae import process
 from mnist_vae.figures import model, style
-from mnist_vae.files import curves, store
+from mnist_vae.files import store
 from mnist_vae.files.latents import LATENTS
 from mnist_vae.files.maps import MAPS
 from mnist_vae.files.samples import SAMPLES
@@ -23,7 +23,6 @@ def main() -> None:
     name = process.argument("MODEL")
     (settings,) = read_params(("figures", style.FigureSettings))
     latents, encoded = LATENTS.read(Path(f"data/latents/{name}.safetensors"), model=name)
-    curve = curves.read(Path(f"reports/curves/{name}.csv"), length=encoded.epochs)
     views, shown = VIEWS.read(
         Path(f"data/images/{name}.safetensors"), model=name, epochs=encoded.epochs
     )
@@ -41,17 +40,13 @@ def main() -> None:
     )
 
     facts = {
-        "model": name,
-        "seed": encoded.seed,
-        "epochs": encoded.epochs,
         "start": shown.start,
         "dataset": encoded.dataset,
         "classes": encoded.classes,
         "corners": shown.corners,
         "method": laid.method,
-        "perplexity": laid.perplexity,
     }
-    drawn = model.of_model(settings, facts, curve, latents, views, maps, samples)
+    drawn = model.of_model(settings, facts, views, maps, samples)
     colour = views["originals"].shape[1] == 3
     files = {stem: style.png(figure, settings.dpi, full=colour) for stem, figure in drawn}
     # All are drawn before the first is written: there are all figures or none.

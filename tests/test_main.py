@@ -132,8 +132,8 @@ def test_the_audit_reads_the_notebooks_loss(capsys: pytest.CaptureFixture[str]) 
         "variance implied   6.1e-05",
         "variance shown     0.00802",
         "calibrated weight  131.4 in place of 1",
-        "KL is 130 times weaker than this decoder's error calls for: nearly an autoencoder, whose "
-        "samples from the prior need not look real.",
+        "KL is 130 times weaker than this decoder's error calls for: nearly an autoencoder, with "
+        "little to draw its latents to the prior.",
     ]
 
 

@@ -60,7 +60,7 @@ def test_a_run_makes_every_output(small: Path) -> None:
     assert metrics["epochs"] == EPOCHS
     # The mean image alone gives 53 to 110.
     assert 0 < metrics["distortion"]["squared_error"] < 110
-    for figure in ("loss", "reconstructions", "latent_map", "interpolation", "manifold"):
+    for figure in ("reconstructions", "latent_map", "class_digits", "samples", "manifold"):
         png = small / f"reports/figures/vae2/{figure}.png"
         assert png.read_bytes().startswith(b"\x89PNG")
         assert f"figures/vae2/{figure}.png" in (small / "reports/README.md").read_text()
@@ -203,7 +203,7 @@ MAKERS = {
     "reports/metrics/vae2.json": "evaluate@vae2",
     "reports/metrics/vae2.samples.json": "sample@vae2",
     "reports/metrics/vae2.made.json": "made@vae2",
-    "reports/figures/vae2/loss.png": "draw@vae2",
+    "reports/figures/vae2/samples.png": "draw@vae2",
     "versions/torch": "train@vae2",  # which no stage makes
 }
 
@@ -542,8 +542,8 @@ def plant_many(copy: Path) -> None:
     drop_lock_entry(copy)
     new_model(copy)
     set_param("recipe", to="notebook")(copy)
-    (copy / "reports/figures/vae16/loss.png").write_bytes(b"")
-    (copy / "reports/figures/vae2/loss.png").unlink()
+    (copy / "reports/figures/vae16/samples.png").write_bytes(b"")
+    (copy / "reports/figures/vae2/samples.png").unlink()
 
 
 def delete_many(copy: Path) -> None:
@@ -552,8 +552,8 @@ def delete_many(copy: Path) -> None:
 
 
 DELETED = [
-    *("reports/index.html", "reports/rate_distortion.png", "reports/curves.csv"),
-    *("reports/classifier.json", "reports/metrics/ae2.json", "reports/figures/vae2/loss.png"),
+    *("reports/index.html", "reports/compared/rate_distortion.png", "reports/curves.csv"),
+    *("reports/classifier.json", "reports/metrics/ae2.json", "reports/figures/vae2/samples.png"),
 ]
 CODE = ["src/mnist_vae/figures/palette.py", "stages/embed.py"]
 
@@ -605,7 +605,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "deleted": (
         delete_many,
         [
-            *(f"output {name.replace('/loss.png', '')} (" for name in DELETED),
+            *(f"output {re.sub(r'/[a-z_]+[.]png$', '', name)} (" for name in DELETED),
             *(f"file {name} (deleted)" for name in CODE),
             *("too many: src/mnist_vae/figures/palette.py", "stages/embed.py is not there"),
             "requirements.txt: not found",

@@ -37,7 +37,7 @@ def test_classes_stand_ten_a_row_below_their_names(ax: Any, count: int, rows: in
     names = [f"class {label}" for label in range(count)]
     draw_classes_decoded(ax, make_digits(count), names, "gray")
     height = np.asarray(ax.images[0].get_array()).shape[0]
-    assert height == (28 if rows == 1 else rows * (28 + 2 + 9) - 11)
+    assert height == (28 if rows == 1 else rows * (28 + 2 + 18) - 20)
     shown = texts(ax.get_xticklabels() if rows == 1 else ax.texts)
     assert shown == names
 
@@ -48,8 +48,8 @@ def test_what_classes_are_read_as_stands_below_those_that_are_misread(ax: Any, c
     read[[2, 7]] = 5, 0
     draw_classes_decoded(ax, make_digits(count), names, "gray", read)
     below = {text.get_text(): text.get_position() for text in ax.texts if "read" in str(text)}
-    assert list(below) == ["read class 5", "read class 0"]
-    assert below["read class 5"] == (2 * 30 + 13.5, 13.5 + 0.55 * 28)
+    assert list(below) == ["read\nclass 5", "read\nclass 0"]
+    assert below["read\nclass 5"] == (2 * 30 + 13.5, 13.5 + 0.55 * 28)
 
 
 def test_rows_of_classes_bear_their_names(ax: Any) -> None:
@@ -64,7 +64,9 @@ def test_large_images_stand_five_pairs_a_row(ax: Any) -> None:
     images = np.zeros((7, 3, 128, 128), np.uint8)
     draw_reconstructions(ax, images, images, 10, "gray")
     assert texts(ax.get_yticklabels()) == ["10", "15"]
-    assert len(ax.get_xticks()) == 10
+    sheet = np.asarray(ax.images[0].get_array())
+    assert sheet.shape == (2 * 128 + 7, 5 * (2 * 128 + 1) + 4 * 7, 4)
+    assert (sheet[-1, -200:, 3] == 0).all()  # three places of the second row are empty
 
 
 def test_an_interpolation_has_room_for_words(ax: Any) -> None:
@@ -73,21 +75,20 @@ def test_an_interpolation_has_room_for_words(ax: Any) -> None:
     corners = {text.get_text(): np.round(text.get_position()).tolist() for text in ax.texts}
     assert corners["dog"] == [1, 1]
     assert corners["owl"] == [0, 0]
-    assert max(map(len, corners)) == 24
+    assert 15 < max(map(len, corners)) <= 18
 
 
 def test_pairs_stand_closer_than_their_neighbours(ax: Any) -> None:
     black = np.zeros((20, 1, 28, 28), np.uint8)
     draw_reconstructions(ax, black, black, 200, "gray")
-    row = np.asarray(ax.images[0].get_array())[5, :, 0]
-    edges = np.flatnonzero(np.diff(np.concatenate([[255], row, [255]]).astype(int)))
+    row = np.asarray(ax.images[0].get_array())[5, :, 3]
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], row, [0]]).astype(int)))
     starts, ends = edges[::2], edges[1::2]
     gaps = starts[1:] - ends[:-1]
     assert len(starts) == 20
     assert set(gaps[::2]) == {1}
     assert min(gaps[1::2]) > 4
     assert texts(ax.get_yticklabels()) == ["200", "210"]
-    assert list(ax.get_xticks()) == list((starts + ends - 1) / 2)
 
 
 def test_an_interpolation_names_its_corners(ax: Any) -> None:

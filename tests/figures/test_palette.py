@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 from support.drawings import TAB10
 from support.project import ROOT
 
-from mnist_vae.figures.palette import colours
+from mnist_vae.figures.palette import colours, contrast
 from mnist_vae.settings import read_params
 
 
@@ -35,10 +35,11 @@ def test_fewer_classes_take_those_that_differ_most(count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [11, 20, 100])
-def test_more_classes_get_more_colours_that_differ_and_show_on_white(count: int) -> None:
+def test_more_classes_get_more_colours_that_differ_and_show_on_both_pages(count: int) -> None:
     chosen = colours(TAB10, count)
     assert chosen[:10] == tuple(TAB10)
     assert len(set(chosen)) == count
-    assert min(np.linalg.norm(1 - np.array(to_rgb(colour))) for colour in chosen) > 0.2
+    added = np.array([to_rgb(colour) for colour in chosen[10:]])
+    assert contrast(added).min() > 2.99  # hexadecimal digits round
     if count <= 20:
         assert nearest(chosen) > 0.8 * nearest(tuple(TAB10))

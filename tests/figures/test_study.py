@@ -10,14 +10,13 @@ from matplotlib.colors import to_hex
 from support.studies import table_of
 
 from mnist_vae.figures.study import (
-    COLOURS,
-    WIDTH,
     draw_against_dims,
     draw_differences,
     draw_error_against_seconds,
     draw_sweep,
     of_grid,
 )
+from mnist_vae.figures.style import COLOURS, WIDTH
 
 DIMS = np.array([2, 16])
 SCORES = np.array([[[30.0, 31, 32], [6, 6.5, 7]], [[np.nan] * 3, [5.0, 5.5, np.nan]]])

@@ -12,6 +12,8 @@ from matplotlib.colors import to_rgb
 from support.drawings import TAB10, make_settings
 
 from mnist_vae.errors import InputError
+from mnist_vae.figures import style
+from mnist_vae.figures.palette import contrast
 from mnist_vae.figures.style import FigureSettings
 from mnist_vae.settings import read_params
 
@@ -36,7 +38,7 @@ RGB_TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522,
     ("key", "value"),
     [
         *(("palette", [*TAB10[:9], *tenth]) for tenth in ([], [TAB10[0]], ["C9000"])),
-        *(("colormap", "grey-ish"), ("dpi", 20), ("point_size", 0), ("last_epochs", 1)),
+        *(("colormap", "grey-ish"), ("dpi", 20), ("point_size", 0), ("compared", [])),
     ],
 )
 def test_wrong_settings_are_named(key: str, value: object) -> None:
@@ -73,5 +75,17 @@ def test_the_simulation_of_vision_is_right(vision: str) -> None:
 def test_the_ten_colours_of_the_pipeline_are_told_apart(vision: str) -> None:
     (settings,) = read_params(("figures", FigureSettings), path=ROOT / "params.yaml")
     assert nearest(settings.palette, vision) > 17
+    assert np.linalg.norm(lab(settings.palette, "normal")[:, 1:], axis=1).min() > 30  # no grey
     for pair in ((4, 9), (7, 9), (3, 5), (3, 8), (5, 8)):  # digits that lie close on a map
         assert nearest([settings.palette[digit] for digit in pair], vision) > 30, pair
+
+
+def test_all_colours_stand_out_on_a_light_and_on_a_dark_page() -> None:
+    (settings,) = read_params(("figures", FigureSettings), path=ROOT / "params.yaml")
+    used = [*settings.palette, *style.COLOURS, style.ACCENT, style.BLUE, style.INK]
+    assert contrast(np.array([to_rgb(colour) for colour in used])).min() >= 3
+    assert contrast(np.array([to_rgb(style.INK)])) > 4  # of text
+    for ground in ("#ffffff", "#14181b"):
+        assert contrast(np.array([to_rgb(ground)])).tolist() == [1]
+    css = (ROOT / "src/mnist_vae/report/templates/style.css").read_text()
+    assert all(f"--paper: {ground}" in css for ground in ("#fff;", "#14181b;"))

@@ -22,7 +22,7 @@ def test_the_notebook_is_an_autoencoder_in_disguise(
     assert astuple(audit)[:4] == pytest.approx((implied, implied, calibrated, calibrated / implied))
     assert audit.sentence == (
         f"KL is {times} weaker than this decoder's error calls for: "
-        "nearly an autoencoder, whose samples from the prior need not look real."
+        "nearly an autoencoder, with little to draw its latents to the prior."
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
+import msgspec
 import pytest
 from matplotlib.figure import Figure
-from support.pages import ERRORS, MODELS, Reader, compose, measured, metrics_of
+from support.pages import DATA, ERRORS, MODELS, Reader, compose, measured, metrics_of
 
 from mnist_vae.errors import InputError
-from mnist_vae.figures import comparison, style
+from mnist_vae.figures import style
 from mnist_vae.measure import audit
 from mnist_vae.measure.catalog import METRICS, SAMPLED
 from mnist_vae.report import html, markdown, pictures, provenance
-from mnist_vae.report.document import DefinitionList, Page, Table
+from mnist_vae.report.document import DefinitionList, Fold, Page, Table
 from mnist_vae.report.tables import row_name
 
 
@@ -24,7 +24,9 @@ def titles(page: Page) -> list[str]:
 
 def test_every_number_is_defined() -> None:
     sections = {section.title: section.blocks for section in compose(measured()).sections}
-    (definitions,) = sections["How each number is made"]
+    (fold,) = sections["How each number is made"]
+    assert isinstance(fold, Fold)
+    (definitions,) = fold.blocks
     assert isinstance(definitions, DefinitionList)
     rows = [row_name(metric) for metrics in METRICS.values() for metric in metrics]
     rows += map(row_name, SAMPLED)
@@ -33,7 +35,9 @@ def test_every_number_is_defined() -> None:
 
 def test_samples_stand_beside_real_images_and_reconstructions() -> None:
     sections = {section.title: section.blocks for section in compose(measured()).sections}
-    _, table = sections["Samples beside real images"]
+    (fold,) = sections["Samples"]
+    assert isinstance(fold, Fold)
+    _, table = fold.blocks
     assert isinstance(table, Table)
     assert table.head == ["", *map(row_name, SAMPLED)]
     rows = {name: [row[0].text for row in group] for name, group in table.groups.items()}
@@ -64,7 +68,8 @@ def test_the_audit_is_what_the_audit_module_says_of_the_same_model() -> None:
             mean_squared_error=1.01 * ERRORS[name] / 784,
             rate=100.0,
         )
-        assert f"- **{name}**: {expected.sentence}" in written
+        seen = "The classifier reads 96.0% of its samples from N(0, I) with a probability above"
+        assert f"- **{name}**: {expected.sentence} {seen} 0.9, and 98.0% of real" in written
     bernoulli = {"rate": {"kl": 20.0}, "audit": {"beta": 1.0, "ratio": 1.0}}
     written = markdown.render(compose({"b": bernoulli}))
     assert audit.audit_bernoulli(kl_weight=1.0, rate=20.0).sentence in written
@@ -89,34 +94,34 @@ def test_old_or_empty_metrics_still_make_a_page() -> None:
 def test_all_figures_of_the_models_are_shown_once_and_no_others() -> None:
     names = (*pictures.CAPTIONS, "extra")
     drawn = [f"figures/{model}/{name}.png" for model in ("vae16", "ae2") for name in names]
-    strangers = ["figures/gone/loss.png", "figures/vae16x/loss.png"]
-    sizes = dict.fromkeys([*drawn, *strangers, pictures.RATE_DISTORTION], (8, 4))
+    drawn += [f"compared/{name}.png" for name in pictures.COMPARED]
+    strangers = ["figures/gone/samples.png", "figures/vae16x/samples.png"]
+    sizes = dict.fromkeys([*drawn, *strangers], (8, 4))
     page = compose(measured("vae16", "ae2"), sizes)
+    drawn.remove("figures/ae2/originals.png")  # the same images once more
     for written in (markdown.render(page), html.render(page)):
-        for path in [*drawn, pictures.RATE_DISTORTION]:
+        for path in drawn:
             assert written.count(f'src="{path}"') == 1
         assert not any(path in written for path in strangers)
 
 
-def test_autoencoders_have_no_point_on_the_plane() -> None:
-    names, rates, distortions = pictures.points(measured())
-    assert names == ["vae16", "vae2", "sigma16"]
-    np.testing.assert_allclose(rates, 100)
-    np.testing.assert_allclose(distortions, [6.06, 30.3, 8.08])
-    names, rates, distortions = pictures.points(measured("ae16"))
-    assert (names, rates.shape, distortions.shape) == ([], (0,), (0,))
-    sizes = {pictures.RATE_DISTORTION: (8, 4)}
-    assert "Rate and distortion" in titles(compose(measured(), sizes))
-    assert "Rate and distortion" not in titles(compose(measured("ae16"), sizes))
+def test_models_stand_in_an_order_that_compares() -> None:
+    page = compose(measured("vae16", "vae2", "ae16", "ae2", "sigma16"))
+    (models,) = (b for b in page.sections[0].blocks if isinstance(b, DefinitionList))
+    names = [name for name, _ in models.entries]
+    assert names == ["ae16", "vae16", "sigma16", "ae2", "vae2"]
+    sections = {section.title: section.blocks for section in page.sections}
+    (first,) = (block for block in sections["Models compared"] if isinstance(block, Table))
+    assert first.head == ["", *names]
 
 
-def test_names_on_the_plane_are_no_formulas() -> None:
-    plane = comparison.of_all_models(
-        [r"$\frac$", "a_b^c"], np.array([1.0, 2.0]), np.array([3.0, 1.0])
-    )
-    assert pictures.png_size("plane", style.png(plane, 50)) == (400, 230)
-    labels = [text for text in plane.axes[0].texts if not text.get_parse_math()]
-    assert [text.get_text() for text in labels] == [r"$\frac$", "a_b^c"]
+def test_the_first_screen_asks_answers_and_says_what_the_models_are() -> None:
+    page = compose(measured(), {"compared/answer.png": (8, 4)})
+    written = markdown.render(page._replace(sections=page.sections[:1]))
+    assert "> At 16 dimensions the squared error" in written
+    assert 'src="compared/answer.png"' in written
+    assert "- **ae16**: a plain autoencoder of 16 latent dimensions." in written
+    assert "The notebook, of which this page speaks, is" in written
 
 
 def test_what_is_no_png_has_no_size() -> None:
@@ -149,7 +154,7 @@ def test_hostile_names_and_values_change_no_structure() -> None:
     def tags(name: str, value: str) -> list[str]:
         metrics = {"vae16": metrics_of("vae16"), name: metrics_of("ae16")}
         metrics[name]["distortion"]["psnr"] = value
-        sizes = dict.fromkeys([f"figures/{name}/loss.png", f"figures/{name}/odd.png"], (8, 4))
+        sizes = dict.fromkeys([f"figures/{name}/samples.png", f"figures/{name}/odd.png"], (8, 4))
         reader = Reader(html.render(compose(metrics, sizes)))
         assert name in reader.text
         assert value in reader.text
@@ -157,3 +162,12 @@ def test_hostile_names_and_values_change_no_structure() -> None:
 
     hostile = tags('"><script>alert(1)</script>', "<img src=x onerror=alert(1)>")
     assert hostile == tags("plain", "text")
+
+
+def test_images_without_labels_have_no_classes_in_any_text() -> None:
+    sizes = dict.fromkeys([f"figures/vae2/{name}.png" for name in pictures.CAPTIONS], (8, 4))
+    data = msgspec.structs.replace(DATA, classes=())
+    titled = {section.title: section for section in compose(measured("vae2"), sizes, data).sections}
+    for title in ("Between latents", "Maps of the latents"):
+        page = Page("", [titled[title]])
+        assert "class" not in markdown.render(page)

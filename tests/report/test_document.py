@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 
 import pytest
@@ -58,14 +60,19 @@ def test_the_best_of_a_row_is_marked() -> None:
     assert '<td class="best"><strong>1</strong></td><td>2</td>' in html.render(table)
 
 
-@pytest.mark.parametrize(("height", "layout"), [(525, "rows"), (800, "columns")])
-def test_pictures_keep_their_place_before_they_are_loaded(height: int, layout: str) -> None:
-    pictures = [Picture("a b.png", "alt", "Loss", (1200, h)) for h in (525, height)]
+def test_pictures_keep_their_place_before_they_are_loaded() -> None:
+    pictures = [Picture("a b.png", "alt", "Loss", (1200, height)) for height in (525, 800)]
     reader = Reader(html.render(page(Gallery(pictures))))
     assert reader.attributes("src") == [("img", "a%20b.png")] * 2
     assert reader.attributes("width") == [("img", "1200")] * 2
-    assert reader.attributes("height") == [("img", "525"), ("img", str(height))]
-    assert ("div", layout) in reader.attributes("class")
+    assert reader.attributes("height") == [("img", "525"), ("img", "800")]
+
+
+def test_pictures_wait_until_a_reader_comes_to_them_but_for_the_first_screen() -> None:
+    gallery = [Gallery([Picture("a.png", "alt", "", (8, 4))])]
+    sections = [document.Section(title, gallery) for title in ("one", "two")]
+    reader = Reader(html.render(document.Page("t", sections)))
+    assert reader.attributes("loading") == [("img", "eager"), ("img", "lazy")]
 
 
 def test_contents_lead_to_all_but_the_first_section() -> None:
@@ -73,3 +80,40 @@ def test_contents_lead_to_all_but_the_first_section() -> None:
     reader = Reader(html.render(document.Page("t", sections)))
     assert reader.attributes("id") == [("h2", "one"), ("h2", "two"), ("h2", "ünd-3")]
     assert [url for tag, url in reader.attributes("href") if tag == "a"] == ["#two", "#ünd-3"]
+
+
+def test_something_to_play_with_stands_beside_the_answer_and_may_run() -> None:
+    figures = Gallery([Picture("a.png", "alt", "", (8, 4))])
+    toy = document.Play("<b>toy</b>", "b { color: red }", 'document.title = "ran"')
+    plain = page(figures, Paragraph(["after"]))
+    written = html.render(plain._replace(play=toy, explorer="explorer.html"))
+    assert written.index("a.png") < written.index("<b>toy</b>") < written.index("after")
+    policy = re.search('Security-Policy" content="(.*?)"', written)
+    assert policy
+    for text in (toy.style, toy.script):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f">{text}</" in written
+        assert f"sha256-{digest}" in policy[1]
+    assert ("a", "explorer.html") in Reader(written).attributes("href")
+    assert "script-src" not in html.render(plain)
+    assert "explorer.html" in markdown.render(plain._replace(explorer="explorer.html"))
+
+
+def test_what_is_folded_is_there() -> None:
+    folded = page(document.Fold("more", [Paragraph(["inside"]), CodeBlock("code")]))
+    tags = Reader(html.render(folded)).tags
+    start = tags.index("details")
+    assert tags[start : start + 5] == ["details", "summary", "p", "pre", "code"]
+    in_markdown = markdown.render(folded)
+    assert "<summary>more</summary>\n\ninside\n\n```" in in_markdown
+    assert in_markdown.rstrip().endswith("</details>")
+
+
+def test_in_markdown_each_picture_has_its_caption_above() -> None:
+    pictures = [Picture(f"{name}.png", "alt", f"the {name}", (8, 4)) for name in "abc"]
+    written = markdown.render(page(Gallery(pictures)))
+    assert "| **the a** | **the b** |\n| --- | --- |\n| <img" in written
+    reader = rendered(written)
+    assert reader.tags.count("table") == 1
+    assert reader.attributes("src") == [("img", f"{name}.png") for name in "abc"]
+    assert rendered(markdown.render(page(Gallery(pictures[:1])))).tags.count("th") == 1

@@ -12,10 +12,10 @@ import pytest
 from support.browser import browse, needs_chromium
 from support.pages import MODELS, Reader, grid_of, project_files, rendered, write_grid
 
-from mnist_vae.report.pictures import CAPTIONS, RATE_DISTORTION, png_size
+from mnist_vae.report.pictures import CAPTIONS, COMPARED, png_size
 
 ROOT = Path(__file__).resolve().parents[2]
-WRITTEN = ("README.md", "index.html", "curves.csv", "rate_distortion.png")
+WRITTEN = ("README.md", "index.html", "curves.csv", *(f"compared/{n}.png" for n in COMPARED))
 
 
 def run(folder: Path) -> tuple[int, str]:
@@ -51,7 +51,7 @@ def test_the_stage_writes_the_same_bytes_again(project: Path) -> None:
     ("name", "data", "message"),
     [
         ("metrics/vae2.json", "{", "metrics/vae2.json: damaged"),
-        ("figures/vae2/loss.png", "no", "figures/vae2/loss.png: not a PNG"),
+        ("figures/vae2/samples.png", "no", "figures/vae2/samples.png: not a PNG"),
         ("classifier.json", "[]", "classifier.json: must hold"),
         ("real.json", "[]", "real.json: must hold"),
         ("metrics/vae2.samples.json", "{", "metrics/vae2.samples.json: damaged"),
@@ -74,12 +74,37 @@ def test_damaged_input_ends_in_one_line_and_changes_nothing(
     assert (reports / "index.html").read_text() == "before"
 
 
-def test_autoencoders_alone_make_a_page_and_an_empty_plane(project: Path, tmp_path: Path) -> None:
+def test_autoencoders_alone_make_a_page_without_a_plane(project: Path, tmp_path: Path) -> None:
     alone = shutil.copytree(project, tmp_path / "copy")
     models = {name: MODELS[name] for name in ("ae16", "ae2")}
     (alone / "params.yaml").write_bytes(project_files(models)["params.yaml"])
+    shutil.rmtree(alone / "reports/compared")  # as DVC does
     assert run(alone) == (0, "")
-    assert RATE_DISTORTION not in (alone / "reports/index.html").read_text()
+    written = {path.stem for path in (alone / "reports/compared").iterdir()}
+    assert written == {"answer", "losses"}
+    assert "rate_distortion" not in (alone / "reports/index.html").read_text()
+
+
+@pytest.mark.parametrize("text", [None, "urls = 1", "[project]\nurls = 1"])
+def test_a_project_file_that_cannot_be_read_is_named(
+    project: Path, tmp_path: Path, text: str | None
+) -> None:
+    broken = shutil.copytree(project, tmp_path / "copy")
+    (broken / "pyproject.toml").unlink()
+    if text:
+        (broken / "pyproject.toml").write_text(text)
+    code, stderr = run(broken)
+    assert (code, len(stderr.splitlines())) == (1, 1)
+    assert "pyproject.toml: " in stderr
+
+
+def test_the_code_is_linked_where_it_has_an_address(project: Path, tmp_path: Path) -> None:
+    for name in ("index.html", "README.md"):
+        assert "https://example.org/code" in (project / "reports" / name).read_text()
+    nowhere = shutil.copytree(project, tmp_path / "copy")
+    (nowhere / "pyproject.toml").write_text("[project]\n")
+    assert run(nowhere) == (0, "")
+    assert "example.org" not in (nowhere / "reports/index.html").read_text()
 
 
 def test_a_study_that_ran_is_on_the_page(project: Path, tmp_path: Path) -> None:
@@ -89,13 +114,14 @@ def test_a_study_that_ran_is_on_the_page(project: Path, tmp_path: Path) -> None:
     figures = studied / "reports/study/main/figures"
     figures.mkdir()
     for name in ("difference", "squared_error", "kl"):
-        shutil.copy(studied / "reports/figures/vae16/loss.png", figures / f"{name}.png")
+        shutil.copy(studied / "reports/figures/vae16/samples.png", figures / f"{name}.png")
     assert run(studied) == (0, "")
     for written in ("README.md", "index.html"):
         page = (studied / "reports" / written).read_text()
-        assert page.index("Yes, it does") < page.index("study/main/figures/difference.png")
-        assert page.index("study/main/figures/squared_error.png") < page.index("7.7% less")
-        assert page.index("All models compared") < page.index("study/main/figures/kl.png")
+        assert page.index("Yes, it does") < page.index("study/main/figures/squared_error.png")
+        assert page.index("study/main/figures/difference.png") < page.index("7.7% less")
+        assert page.index("Models compared") < page.index("study/main/figures/kl.png")
+        assert "compared/answer.png" not in page
         assert "Nothing records what this study was made with" in page
     (figures.parent / "trainings.csv").write_text("model\n")
     code, stderr = run(studied)
@@ -124,7 +150,8 @@ def test_the_page_is_whole_and_asks_for_nothing_else(project: Path) -> None:
         if address.startswith("#"):
             assert address[1:] in anchors
         elif tag == "a":
-            paper = address.startswith(("https://arxiv.org/", "https://doi.org/"))
+            known = ("https://arxiv.org/", "https://doi.org/", "https://example.org/code")
+            paper = address.startswith(known)
             folder = ROOT / "reports" if address.startswith("../") else reports
             assert paper or (folder / address).is_file()
         else:
@@ -135,7 +162,8 @@ def test_both_pages_show_every_figure_once_by_its_size_and_a_text_of_its_own(pro
     reports = project / "reports"
     reader = Reader((reports / "index.html").read_text())
     images = [attrs for tag, attrs in reader.elements if tag == "img"]
-    assert len(images) == 1 + len(MODELS) * len(CAPTIONS)
+    # Of the test images one row is enough.
+    assert len(images) == len(COMPARED) + len(MODELS) * (len(CAPTIONS) - 1) + 1
     for image in images:
         size = png_size("image", (reports / (image["src"] or "")).read_bytes())
         assert (int(image["width"] or 0), int(image["height"] or 0)) == size
@@ -160,8 +188,14 @@ def test_the_browser_would_tell_of_faults(project: Path, tmp_path: Path) -> None
         '<div style="width:2000px">wide</div><img src="http://127.0.0.1:9/x.png" alt="">'
         "<script>undefinedFunction()</script>"
     )
-    written = (faulty / "index.html").read_text()
-    (faulty / "index.html").write_text(written.replace("<main>", f"<main>{planted}"))
+    written = (faulty / "index.html").read_text().replace("<main>", f"<main>{planted}")
+    (faulty / "index.html").write_text(written)
+    layout, console, asked = browse(faulty, tmp_path / "obeyed", 390)
+    # The policy of the page forbids all three.
+    assert layout["needed"] <= 390
+    assert asked == []
+    assert sum("Content Security Policy" in line for line in console) == 3
+    (faulty / "index.html").write_text(written.replace("Content-Security-Policy", "none"))
     layout, console, asked = browse(faulty, tmp_path / "scratch", 390)
     assert layout["needed"] >= 2000
     assert layout["lost"] == ["http://127.0.0.1:9/x.png"] == asked

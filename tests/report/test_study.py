@@ -12,7 +12,7 @@ from support.pages import DATA, MODELS, compose, grid_of, measured, rendered, wr
 
 from mnist_vae.errors import InputError
 from mnist_vae.report import markdown
-from mnist_vae.report.study import CAPTIONS, FIRST, Grid, counterparts, read
+from mnist_vae.report.study import ANSWER, CAPTIONS, GROUNDS, Grid, counterparts, read
 
 PARAMS: dict[str, Any] = {"recipes": {}, "study": {}}
 GRID = grid_of(
@@ -64,18 +64,21 @@ def test_models_are_found_by_their_settings() -> None:
     assert counterparts([GRID], "notebook", models) is None
 
 
-def test_the_page_begins_with_the_answer_its_figures_and_its_age() -> None:
+def test_the_page_begins_with_the_answer_then_what_it_rests_on_and_its_age() -> None:
     page = compose(measured(), SIZES, grids=[GRID, BETA])
-    first, *others = page.sections
-    written = markdown.render(page._replace(sections=[first]))
-    assert "> Yes: it does.\n" in written
-    assert "By a test. It is new: `make study`. [docs/study.md](../docs/study.md)" in written
-    sources = [url for _, url in rendered(written).attributes("src")]
-    assert sources == [f"study/main/figures/{name}.png" for name in FIRST]
+    first, grounds, *others = page.sections
+    for part, text, figures in (
+        (first, "> Yes: it does.\n", ANSWER),
+        (grounds, "By a test. It is new: `make study`. [docs/study.md](../docs/study", GROUNDS),
+    ):
+        written = markdown.render(page._replace(sections=[part]))
+        assert text in written
+        sources = [url for _, url in rendered(written).attributes("src")]
+        assert sources == [f"study/main/figures/{name}.png" for name in figures]
     (studied,) = (each for each in others if each.title == "What the study found")
     written = markdown.render(page._replace(sections=[studied]))
     assert "Beta is old." in written
-    rest = [f"study/main/figures/{name}.png" for name in CAPTIONS if name not in FIRST]
+    rest = [f"study/main/figures/{n}.png" for n in CAPTIONS if n not in (*ANSWER, *GROUNDS)]
     of_beta = [f"study/beta/figures/{name}.png" for name in CAPTIONS]
     assert [url for _, url in rendered(written).attributes("src")] == [*rest, *of_beta]
     everything = markdown.render(page)

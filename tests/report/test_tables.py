@@ -9,7 +9,7 @@ from support.pages import MODELS, found_by, measured
 
 from mnist_vae.measure.catalog import METRICS, Better, Metric
 from mnist_vae.report.document import Cell
-from mnist_vae.report.tables import compare, comparison, row_name, show
+from mnist_vae.report.tables import MATTER, compare, comparison, row_name, show
 
 
 @pytest.mark.parametrize(
@@ -109,25 +109,42 @@ def test_densities_are_not_ranked_against_likelihoods_of_gray_pixels() -> None:
 
 
 def test_every_metric_has_a_row_of_its_own() -> None:
-    groups = comparison(list(MODELS), measured()).groups
-    assert {group: [row[0].text for row in rows] for group, rows in groups.items()} == {
-        group: [row_name(metric) for metric in metrics] for group, metrics in METRICS.items()
+    first, rest = (table.groups for table in comparison(MODELS, measured()))
+    metrics = {metric.path: metric for metrics in METRICS.values() for metric in metrics}
+    assert [row[0].text for row in first[""]] == [row_name(metrics[path]) for path in MATTER]
+    assert {group: [row[0].text for row in rows] for group, rows in rest.items()} == {
+        group: names
+        for group, metrics in METRICS.items()
+        if (names := [row_name(metric) for metric in metrics if metric.path not in MATTER])
     }
-    assert {len(row) for rows in groups.values() for row in rows} == {1 + len(MODELS)}
+    assert {len(row) for rows in rest.values() for row in rows} == {1 + len(MODELS)}
+
+
+def test_numbers_that_say_nothing_are_left_out() -> None:
+    _, rest = comparison(MODELS, measured())
+    shown = {
+        row[0].text: [cell.text != "–" for cell in row[1:]]
+        for rows in rest.groups.values()
+        for row in rows
+    }
+    # In the order of vae16, vae2, ae16, ae2, sigma16, whose objective is another.
+    assert shown["Training loss of 512 images"] == [True, True, True, True, False]
+    assert shown["Training loss, per image"] == [True] * 5
+    for name in ("Trustworthiness of the map, at most 1", "Neighbours kept by PCA, at most 1"):
+        assert shown[name] == [True, False, True, False, True]  # a plane is its own map
 
 
 def test_rows_that_no_model_has_are_left_out() -> None:
-    groups = comparison(["ae16", "ae2"], measured("ae16", "ae2")).groups
-    assert "Squared error" in str(groups)
-    assert "NLL" not in str(groups)
-    assert all(groups.values())
+    tables = comparison({n: MODELS[n] for n in ("ae16", "ae2")}, measured("ae16", "ae2"))
+    assert "Squared error" in str(tables)
+    assert "NLL" not in str(tables)
+    assert all(all(table.groups.values()) for table in tables)
 
 
 def test_a_calibrated_gaussian_competes_under_calibration() -> None:
     metrics = measured()
     metrics["sigma16"]["likelihood"]["nll"] = -900.0
     errors = {("vae", 16): [5.0, 5.1], ("vae", 2): [9.0, 9.1], ("sigma", 16): [1.0, 1.1]}
-    groups = comparison(list(MODELS), metrics, found_by(errors, metric="nll")).groups
-    rows = groups["Likelihood on the test set"]
-    (calibrated,) = (row for row in rows if "NLL, calibrated" in row[0].text)
+    first, _ = comparison(MODELS, metrics, found_by(errors, metric="nll"))
+    (calibrated,) = (row for row in first.groups[""] if "NLL, calibrated" in row[0].text)
     assert [cell.best for cell in calibrated[1:]] == [False, False, False, False, True]

@@ -15,8 +15,8 @@ from support.project import ROOT
 from mnist_vae.errors import InputError
 
 NOTEBOOKS = {
-    *("loss", "reconstructions", "latent_map", "latent_map_classes", "class_digits"),
-    *("interpolation", "manifold"),
+    *("reconstructions", "reconstructed", "originals", "latent_map", "class_digits"),
+    *("samples", "manifold"),
 }
 
 
@@ -24,7 +24,7 @@ NOTEBOOKS = {
 def alone(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with params.yaml and what is known of a small model of two dimensions."""
     shutil.copy(project / "params.yaml", tmp_path)
-    for folder in ("data/latents", "data/images", "data/maps", "data/samples", "reports/curves"):
+    for folder in ("data/latents", "data/images", "data/maps", "data/samples"):
         (tmp_path / folder).mkdir(parents=True)
         for path in (project / folder).glob(f"{MODEL}.*"):
             shutil.copy(path, tmp_path / folder)
@@ -41,11 +41,11 @@ def test_every_figure_is_written(alone: Path) -> None:
     draw()
     drawn = list(alone.glob(f"reports/figures/{MODEL}/*.png"))
     assert {path.stem for path in drawn} >= NOTEBOOKS
-    # 8 inches of 50 dots, or 5
-    assert {png_size(path.read_bytes())[0] for path in drawn} == {400, 250}
+    # 5 inches of 50 dots, and 10 of rows
+    assert {png_size(path.read_bytes())[0] for path in drawn} == {250, 500}
 
 
-@pytest.mark.parametrize("lost", ["reports/curves/{}.csv", "data/maps/{}.safetensors"])
+@pytest.mark.parametrize("lost", ["data/samples/{}.safetensors", "data/maps/{}.safetensors"])
 def test_nothing_is_written_when_a_file_is_lost(alone: Path, lost: str) -> None:
     lost = lost.format(MODEL)
     (alone / lost).unlink()

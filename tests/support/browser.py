@@ -29,9 +29,18 @@ OPTIONS = (
 )
 # The page tells the page around it what it looks like: a frame may be narrower than a window.
 PROBE = """<script>
-addEventListener("load", () => parent.postMessage({
-  width: innerWidth, needed: document.documentElement.scrollWidth,
-  lost: [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)}, "*"));
+addEventListener("load", async () => {
+  const images = [...document.images];
+  for (const fold of document.querySelectorAll("details")) fold.open = true;
+  await Promise.all(images.map(i => new Promise(done => {
+    i.onload = i.onerror = done;
+    i.loading = "eager";  // as if a reader had come to it
+    if (i.complete) done();
+  })));
+  parent.postMessage({
+    width: innerWidth, needed: document.documentElement.scrollWidth,
+    lost: images.filter(i => !i.naturalWidth).map(i => i.src)}, "*");
+});
 </script>"""
 FRAME = """<!DOCTYPE html><title>frame</title><pre></pre><script>
 addEventListener("message", e => document.querySelector("pre").append(JSON.stringify(e.data)));

@@ -17,7 +17,8 @@ from mnist_vae.settings import check
 
 TAB10 = [to_hex(colour) for colour in matplotlib.color_sequences["tab10"]]
 CLASSES = Classes("digit", tuple("0123456789"), tuple(TAB10))
-SETTINGS = {"dpi": 50, "palette": TAB10, "colormap": "gray", "point_size": 3, "last_epochs": 30}
+SETTINGS: dict[str, Any] = {"dpi": 50, "palette": TAB10, "colormap": "gray", "point_size": 3}
+SETTINGS |= {"compared": [0, 5, 7]}
 
 
 def make_settings(**changed: object) -> FigureSettings:
@@ -30,7 +31,7 @@ def make_digits(*shape: int) -> np.ndarray:
 
 
 def make_model(
-    latent_dim: int = 4, kind: str = "vae", epochs: int = 3, points: int = 200
+    latent_dim: int = 4, kind: str = "vae", points: int = 200
 ) -> dict[str, dict[str, Any]]:
     """What the stages before save about a model, as the arguments of ``of_model``."""
     rng = np.random.default_rng(0)
@@ -38,7 +39,6 @@ def make_model(
     around = rng.normal(0, 3, (10, latent_dim))
     mean = (around[labels] + rng.normal(size=(points, latent_dim))).astype(np.float32)
     centres = np.stack([mean[labels == digit].mean(0) for digit in range(10)])
-    latents = {"mean": mean, "labels": labels}
     images = {"originals": make_digits(100), "reconstructions": make_digits(100)}
     images |= {"class_digits": make_digits(10), "interpolation": make_digits(11, 11)}
     priors = ("gaussian", "mixture", "classes")
@@ -46,7 +46,6 @@ def make_model(
     samples |= {"made": make_digits(10), "nearest": make_digits(10), "rows": make_digits(10, 10)}
     samples["class_digits_read"] = np.arange(10, dtype=np.uint8)
     if kind == "vae":
-        latents["logvar"] = rng.normal(-2, 0.1, mean.shape).astype(np.float32)
         samples["standard"] = make_digits(100)
     if latent_dim == 2:
         x = np.linspace(-4, 4, 20, dtype=np.float32)
@@ -55,19 +54,9 @@ def make_model(
     maps = {"map": plane, "class_map": class_plane, "pca": plane, "labels": labels}
     maps["explained_variance"] = np.array([0.5, 0.25], np.float32)
     method = "t-SNE" if latent_dim > 2 else "latent plane"
-    facts = {"model": "vae", "seed": 0, "epochs": epochs, "method": method, "perplexity": 30.0}
-    facts |= {"dataset": "MNIST", "classes": tuple("0123456789")}
+    facts: dict[str, Any] = {"method": method, "dataset": "MNIST", "classes": tuple("0123456789")}
     facts |= {"start": 200, "corners": (2, 4, 5, 6)}
-    epoch = np.arange(1.0, epochs + 1)
-    curve = {"epoch": epoch, "loss": 6 + 40 / epoch}
-    return {
-        "facts": facts,
-        "curve": curve,
-        "latents": latents,
-        "images": images,
-        "maps": maps,
-        "samples": samples,
-    }
+    return {"facts": facts, "images": images, "maps": maps, "samples": samples}
 
 
 def png_size(png: bytes) -> tuple[int, int]:

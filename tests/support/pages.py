@@ -106,12 +106,15 @@ def everywhere(text: str) -> document.Page:
             text, ["", text], {text: [[document.Cell(text), document.Cell(text, best=True)]]}
         ),
         document.Gallery([document.Picture(f"figures/{text}/a.png", text, text, (8, 4))]),
+        document.Strips([(text, document.Picture(f"figures/{text}/b.png", text, "", (8, 4)))]),
         document.DefinitionList([(text, [text])]),
         document.CodeBlock(text),
+        document.Fold(text, [document.DefinitionList([(text, [text])], short=True)]),
     ]
     return document.Page(
         text,
         [document.Section(text, blocks), document.Section("Other", [document.Paragraph([text])])],
+        links=[document.Link(text, f"https://example.org/{text}")],
     )
 
 
@@ -194,11 +197,12 @@ def metrics_of(name: str) -> dict[str, Any]:
 def project_files(models: Mapping[str, Any], data: DatasetFacts = DATA) -> dict[str, bytes]:
     """What the report stage reads, by path: of a project with these models."""
     drawn = {name: style.png(Figure((2.4, 1.8)), 50) for name in CAPTIONS}
-    drawn["loss"] = style.png(Figure((2.4, 1.2)), 50)
+    drawn["reconstructed"] = style.png(Figure((2.4, 1.2)), 50)
     files = {
         "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
         "reports/real.json": json.dumps(REAL).encode(),
         "versions/torch": b"2.15.0\n",
+        "pyproject.toml": b'[project]\nurls = {Repository = "https://example.org/code"}\n',
         "reports/classifier.json": json.dumps(
             {"test_accuracy": 99.3, "data": msgspec.to_builtins(data)}
         ).encode(),

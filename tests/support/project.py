@@ -126,7 +126,7 @@ def smallest(target: Path, models: Sequence[str]) -> Path:
 
     for name in ("stages", "src", "studies", "datasets/mnist", "versions", ".dvc/plots"):
         shutil.copytree(ROOT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
+    for name in ("pyproject.toml", "dvc.yaml", "params.yaml", ".dvc/config", *IGNORE):
         shutil.copy(ROOT / name, target / name)
     edit(target / "params.yaml", shrink)
     return target

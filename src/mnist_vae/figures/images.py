@@ -19,7 +19,6 @@ from mnist_vae.figures.style import ACCENT, LATENT_AXES, number, shorten
 
 TEN = 10  # images in a row
 LARGE = 64  # pixels across, from which on pairs need more room
-SHARP = 1000  # pixels across a sheet, about as many as a figure has
 
 
 def draw_reconstructions(
@@ -30,12 +29,15 @@ def draw_reconstructions(
     check_shape("reconstructions", reconstructions, *originals.shape)
     pairs = pairs_in_row(originals)
     left, right = (_in_rows(_rgba(images, cmap), pairs) for images in (originals, reconstructions))
-    divider = np.full((*left.shape[:3], 1, 4), 255, np.uint8)
-    rows, columns = _draw_sheet(ax, np.concatenate([left, divider, right], 3), gap=7)
-    step = (left.shape[3] + 1) / 2
-    middles = np.stack([columns - step, columns + step], 1).ravel()
-    ax.set_xticks(middles, ["orig.", "rec."] * pairs, fontsize=8.5)
+    divider = np.zeros((*left.shape[:3], 1, 4), np.uint8)
+    rows, _ = _draw_sheet(ax, np.concatenate([left, divider, right], 3), gap=7)
     ax.set_yticks(rows, [str(start + pairs * row) for row in range(len(rows))])
+
+
+def draw_row(ax: Axes, images: np.ndarray, cmap: str) -> None:
+    """Images uint8 [N, C, H, W] side by side."""
+    check_shape("images", images, None, None, None, None)
+    _draw_sheet(ax, _rgba(images, cmap)[None], gap=2)
 
 
 def draw_classes_decoded(
@@ -54,14 +56,14 @@ def draw_classes_decoded(
     height = tiles.shape[2]
     shown = [shorten(name, 10) for name in names]
     misread = misread_classes(names, read)
-    below = 0 if len(tiles) == 1 else height // 3 * (2 if misread else 1)
+    below = 0 if len(tiles) == 1 else height // 3 * (4 if misread else 2)
     rows, columns = _draw_sheet(ax, tiles, gap=2, below=below)
-    font: dict[str, Any] = {} if max(map(len, shown)) <= 2 else {"fontsize": 8}
+    font: dict[str, Any] = {"fontsize": 10 if max(map(len, shown)) <= 2 else 8}
     for label, other in misread.items():
         row, column = divmod(label, len(columns))
         place = columns[column], rows[row] + 0.55 * height
-        text = f"read {shorten(other, 10)}"
-        ax.text(*place, text, ha="center", va="top", fontsize=8.5, color=ACCENT)
+        text = f"read\n{shorten(other, 10)}"
+        ax.text(*place, text, ha="center", va="top", fontsize=9, color=ACCENT)
     if len(tiles) == 1:
         ax.set_xticks(columns, shown, **font)
         return
@@ -110,12 +112,12 @@ def draw_interpolation(ax: Axes, images: np.ndarray, names: Sequence[str], cmap:
     if max(map(len, names)) <= 2:
         for name, x, y in corners:
             text = ax.text(1.01 if x else -0.01, 1.01 if y else -0.01, name, transform=ax.transAxes)
-            text.set(fontsize=18, fontweight="bold", color=ACCENT)
+            text.set(fontsize=16, fontweight="bold", color=ACCENT)
             text.set(ha="left" if x else "right", va="baseline" if y else "top")
         return
     for name, x, y in corners:  # above and below the sheet, where there is room for words
-        text = ax.text(x, 1.01 if y else -0.05, shorten(name, 24), transform=ax.transAxes)
-        text.set(fontsize=14, fontweight="bold", color=ACCENT)
+        text = ax.text(x, 1.01 if y else -0.07, shorten(name, 18), transform=ax.transAxes)
+        text.set(fontsize=12, fontweight="bold", color=ACCENT)
         text.set(ha="right" if x else "left", va="baseline" if y else "top")
 
 
@@ -130,32 +132,16 @@ def draw_manifold(ax: Axes, images: np.ndarray, x: np.ndarray, y: np.ndarray, cm
     ax.set_ylabel(LATENT_AXES[1])
 
 
-def draw_traversals(
-    ax: Axes, images: np.ndarray, dims: np.ndarray, values: np.ndarray, cmap: str
-) -> None:
-    """Images uint8 [R, S, C, H, W]: in each row one of ``dims`` [R] takes the ``values`` [R, S]."""
-    check_shape("traversals", images, len(dims), None, None, None, None)
-    check_shape("traversal values", values, *images.shape[:2])
-    rows, _ = _draw_sheet(ax, _rgba(images, cmap), gap=2)
-    ends = [[number(value, ".1f") for value in row[[0, -1]]] for row in values]
-    names = [f"{dim}:  {low} to {high}" for dim, (low, high) in zip(dims, ends, strict=True)]
-    ax.set_yticks(rows, names)
-    ax.set_xlabel(
-        "rows: latent dimension, the most active first, and its values from left to right"
-    )
-    ax.xaxis.set_label_position("bottom")
-
-
 def pairs_in_row(images: np.ndarray) -> int:
     """How many pairs of images [N, C, H, W] stand in a row: half as many of large ones."""
     return min(len(images), TEN if images.shape[3] <= LARGE else TEN // 2)
 
 
 def _in_rows(tiles: np.ndarray, columns: int) -> np.ndarray:
-    """Tiles RGBA [N, H, W, 4] as rows [R, columns, H, W, 4], the last filled up with white."""
+    """Tiles RGBA [N, H, W, 4] as rows [R, columns, H, W, 4], the last filled up with nothing."""
     missing = -len(tiles) % columns
-    white = np.full((missing, *tiles.shape[1:]), 255, np.uint8)
-    return np.concatenate([tiles, white]).reshape(-1, columns, *tiles.shape[1:])
+    nothing = np.zeros((missing, *tiles.shape[1:]), np.uint8)
+    return np.concatenate([tiles, nothing]).reshape(-1, columns, *tiles.shape[1:])
 
 
 def _rgba(images: np.ndarray, cmap: str) -> np.ndarray:
@@ -177,12 +163,11 @@ def _draw_sheet(
     """
     rows, columns, height, width, channels = tiles.shape
     down, right = height + gap + below, width + gap  # from one tile to the next
-    sheet = np.full((rows, down, columns, right, channels), 255, np.uint8)
+    sheet = np.zeros((rows, down, columns, right, channels), np.uint8)
     sheet[:, :height, :, :width] = tiles.swapaxes(1, 2)
     sheet = sheet.reshape(rows * down, columns * right, channels)
     sheet = sheet[: len(sheet) - gap - below, : sheet.shape[1] - gap]
-    # Pixels stay sharp, unless there are more of them than the figure has.
-    ax.imshow(sheet, interpolation="nearest" if max(sheet.shape) <= SHARP else "hanning")
+    ax.imshow(sheet)  # pixels stay sharp where each is shown as three or more
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
@@ -193,7 +178,7 @@ def _draw_sheet(
 def _round_ticks(values: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Places and texts of round numbers on an axis where ``values`` [n] stand at ``places`` [n]."""
     low, high = values.min(), values.max()
-    ticks = MaxNLocator(10).tick_values(low, high)
+    ticks = MaxNLocator(7, steps=(1, 2, 5, 10)).tick_values(low, high)
     ticks = ticks[(ticks > low - 1e-6) & (ticks < high + 1e-6)]
     order = np.argsort(values)
     return np.interp(ticks, values[order], places[order]), [number(tick, "g") for tick in ticks]

@@ -6,21 +6,19 @@ Arrays of the wrong shape raise ValueError.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
 from matplotlib.patheffects import withStroke
 
 from mnist_vae.figures.shapes import check_shape
-from mnist_vae.figures.style import BLUE, Classes, shorten
+from mnist_vae.figures.style import BLUE, INK, Classes, shorten
 
 MANY = 10_000  # points that are drawn as small as the settings say, or more
-LISTED = 20  # classes in a legend at most: more colours cannot be told apart
+LISTED = 20  # classes with large names at most: more colours cannot be told apart
+OPACITY = 0.75  # of points, so that many on one place are no blob
 
 
 def draw_map(
@@ -31,10 +29,11 @@ def draw_map(
     size: float,
     names: tuple[str, str] | None = None,
 ) -> None:
-    """Points [N, 2] in the colours of their labels [N], with a legend beside the Axes.
+    """Points [N, 2] in the colours of their labels [N].
 
-    Without ``classes`` all have one colour; of more than ``LISTED`` there is no legend. ``names``
-    are what the two axes mean; without them the map has no scale (t-SNE).
+    Without ``classes`` all have one colour. ``names`` are what the two axes mean: then the square
+    that is shown leaves out outliers, at most 1% of the points, and says how many. Without names
+    the map has no scale (t-SNE) and no outliers.
     """
     check_shape("points", points, None, 2)
     colours: np.ndarray | str = BLUE
@@ -45,31 +44,27 @@ def draw_map(
     # Fewer points are larger, else a few dozen would not be seen.
     size = size * min(16.0, max(1.0, math.sqrt(MANY / len(points))))
     # Hard edges: smoothed ones only make the file several times as large.
-    ax.scatter(x, y, size, colours, linewidths=0, antialiaseds=False, rasterized=True)
-    show_square(ax, points)
+    ax.scatter(
+        x, y, size, colours, linewidths=0, antialiaseds=False, rasterized=True, alpha=OPACITY
+    )
     if names is None:
+        show_square(ax, points)
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
-    else:
-        ax.set(xlabel=names[0], ylabel=names[1])
-    if classes is None or len(classes.names) > LISTED:
         return
-    dots: list[Artist] = [
-        Line2D([], [], color=colour, marker="o", markersize=11, linestyle="")
-        for colour in classes.colours
-    ]
-    # Given as labels: handles whose own label begins with an underscore would be left out.
-    texts = [shorten(name, 12) for name in classes.names]
-    legend = ax.legend(
-        dots,
-        texts,
-        title=classes.noun,
-        fontsize=11 if classes.short else 9,
-        handletextpad=0.2,
-        frameon=False,
-    )
-    legend.set_loc("center left")
-    legend.set_bbox_to_anchor((1, 0.5))
+    show_square(ax, np.quantile(points, [0.0025, 0.9975], axis=0))
+    ax.set(xlabel=names[0], ylabel=names[1])
+    ax.grid(alpha=0.3)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    outside = int(((x < left) | (x > right) | (y < bottom) | (y > top)).sum())
+    if outside:
+        ax.set_title(f"{outside:,} of {len(points):,} lie outside", loc="right")
+
+
+def draw_circles(ax: Axes) -> None:
+    """The prior N(0, I) on a plane that is already drawn: circles at 1, 2 and 3 sigma."""
+    for sigma in (1, 2, 3):
+        ax.add_patch(Circle((0, 0), sigma, fill=False, color=INK, linewidth=1.4))
 
 
 def draw_names(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Classes) -> None:
@@ -79,7 +74,7 @@ def draw_names(ax: Axes, points: np.ndarray, labels: np.ndarray, classes: Classe
     present = np.unique(labels)
     middles = np.array([_middle(points[labels == label]) for label in present])
     # Where two classes share their middle, their names stand side by side.
-    places = _spread_names(ax, middles, 0.05, classes)
+    places = _spread_names(ax, middles, 0.07, classes)
     for label, place in zip(present, places, strict=True):
         _write_name(ax, place, classes, label)
 
@@ -91,12 +86,12 @@ def draw_classes(ax: Axes, points: np.ndarray, classes: Classes) -> None:
     """
     check_shape("class points", points, len(classes.names), 2)
     x, y = points.T
-    for size, colour in ((130, "white"), (90, "black")):  # a ring around each
+    for size, colour in ((80, "white"), (55, "black")):  # a ring around each
         ax.scatter(x, y, size, c=colour, linewidths=0, zorder=4, rasterized=True)
-    ax.scatter(x, y, 40, c=list(classes.colours), linewidths=0, zorder=4, rasterized=True)
+    ax.scatter(x, y, 24, c=list(classes.colours), linewidths=0, zorder=4, rasterized=True)
     if len(classes.names) > LISTED:
         return
-    places = _spread_names(ax, points, 0.06, classes, beside=True)
+    places = _spread_names(ax, points, 0.08, classes, beside=True)
     for label, (point, place) in enumerate(zip(points, places, strict=True)):
         (leader,) = ax.plot(*zip(point, place, strict=True), color="black", linewidth=1, zorder=3)
         leader.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
@@ -104,23 +99,19 @@ def draw_classes(ax: Axes, points: np.ndarray, classes: Classes) -> None:
 
 
 def _write_name(ax: Axes, place: np.ndarray, classes: Classes, label: int) -> None:
-    """The name of a class on a map."""
+    """The name of a class on a map, on a ground of its own that lifts it off the points."""
     size, longest = _font(classes)
-    halo_text(ax, place, shorten(classes.names[label], longest), fontsize=size)
+    name = shorten(classes.names[label], longest)
+    text = ax.text(place[0], place[1], name, zorder=5, fontsize=size)
+    text.set(color="white", fontweight="bold", ha="center", va="center")
+    text.set_bbox({"facecolor": "#30363b", "linewidth": 0, "pad": 1.5, "alpha": 0.85})
 
 
 def _font(classes: Classes) -> tuple[int, int]:
     """Size and letters of names: the smaller the longer names are, and the more there are."""
     if classes.short:
-        return 16, 2
-    return (11, 14) if len(classes.names) <= LISTED else (8, 10)
-
-
-def halo_text(ax: Axes, place: Sequence[float] | np.ndarray, text: str, **font: Any) -> None:
-    """Bold text at a place in the data, with a halo that lifts it off the points below."""
-    font = {"fontsize": 16, "fontweight": "bold", **font}
-    label = ax.text(place[0], place[1], text, zorder=5, **font)
-    label.set(ha="center", va="center", path_effects=[withStroke(linewidth=3, foreground="white")])
+        return 11, 2
+    return (9, 14) if len(classes.names) <= LISTED else (7, 10)
 
 
 def show_square(ax: Axes, points: np.ndarray) -> None:
@@ -131,12 +122,6 @@ def show_square(ax: Axes, points: np.ndarray) -> None:
     ax.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
 
 
-def shown_side(ax: Axes) -> float:
-    """The side of the square that is shown, in data coordinates."""
-    left, right = ax.get_xlim()
-    return right - left
-
-
 def _spread_names(
     ax: Axes, points: np.ndarray, apart: float, classes: Classes, *, beside: bool = False
 ) -> np.ndarray:
@@ -144,13 +129,14 @@ def _spread_names(
 
     ``apart`` is the part of the side that is shown, for names of a single letter.
     """
-    apart *= shown_side(ax)
+    left, right = ax.get_xlim()
+    apart *= right - left
     if classes.short:
         return _spread(points, apart, beside=beside)
     size, longest = _font(classes)
     # Words are wider than high: they are pushed in units in which they are not, and stay inside.
     letters = min(longest, max(map(len, classes.names)))
-    apart, wide = apart * size / 16, np.array([0.5 * letters, 1])
+    apart, wide = apart * size / 11, np.array([0.5 * letters, 1])
     low, high = np.transpose([ax.get_xlim(), ax.get_ylim()]) / wide
     inside = low + apart / 2, high - apart / 2
     return _spread(points / wide, apart, beside=beside, inside=inside) * wide

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
 LEVELS = np.linspace(0, 1, 12)  # of red, green and blue, among which further colours are sought
-LIGHTNESS = 0.35, 0.85  # of these, from 0 (black) to 1 (white): the paper is white, the text black
+PAGES = "#ffffff", "#14181b"  # the grounds on which all colours are seen
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of red, green and blue
+CONTRAST = 3.0  # with both, at least (WCAG 2.2, 1.4.11)
 
 
 def colours(palette: Sequence[str], count: int) -> tuple[str, ...]:
@@ -23,10 +25,16 @@ def colours(palette: Sequence[str], count: int) -> tuple[str, ...]:
         chosen = _farthest(given, given[:0], count)
     else:
         every = np.array(list(itertools.product(LEVELS, repeat=3)))
-        lightness = _oklab(every)[:, 0]
-        usable = every[(lightness > LIGHTNESS[0]) & (lightness < LIGHTNESS[1])]
+        usable = every[contrast(every) >= CONTRAST]
         chosen = np.concatenate([given, _farthest(usable, given, count - len(given))])
     return tuple(to_hex(colour) for colour in chosen)
+
+
+def contrast(rgb: np.ndarray) -> np.ndarray:
+    """The contrast of colours sRGB [N, 3] with both pages, the lower of the two [N]."""
+    own, pages = (_linear(c) @ LUMINANCE + 0.05 for c in (rgb, np.array([*map(to_rgb, PAGES)])))
+    ratio = own[:, None] / pages
+    return np.asarray(np.maximum(ratio, 1 / ratio).min(1))
 
 
 def _farthest(candidates: np.ndarray, taken: np.ndarray, count: int) -> np.ndarray:
@@ -43,10 +51,14 @@ def _farthest(candidates: np.ndarray, taken: np.ndarray, count: int) -> np.ndarr
     return candidates[chosen]
 
 
+def _linear(rgb: np.ndarray) -> np.ndarray:
+    """sRGB as linear light."""
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
 def _oklab(rgb: np.ndarray) -> np.ndarray:
     """Colours sRGB [N, 3] as lightness, green to red and blue to yellow, [N, 3] (Ottosson 2020)."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    cones = linear @ np.array(
+    cones = _linear(rgb) @ np.array(
         [
             [0.4122214708, 0.2119034982, 0.0883024619],
             [0.5363325363, 0.6806995451, 0.2817188376],

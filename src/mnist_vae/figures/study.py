@@ -12,19 +12,16 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter, NullLocator
 
+from mnist_vae.figures.comparison import log_scale
 from mnist_vae.figures.shapes import check_shape
-from mnist_vae.figures.style import DARK, PALE, STYLE
+from mnist_vae.figures.style import COLOURS, INK, MARKERS, STYLE, canvas
 from mnist_vae.files.store import Arrays
 from mnist_vae.study.answer import vae_against_autoencoder
-from mnist_vae.study.summary import models, select, spread
+from mnist_vae.study.summary import is_sweep, models, select, spread
 
-WIDTH, HEIGHT = 5.0, 3.4  # inches: beside text, two in a row
-SMALL = STYLE | {"font.size": 9, "axes.labelsize": 10, "legend.fontsize": 9}
-# Petroff's colours again, those that differ most, for the colour-blind too.
-COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59")
-MARKERS = ("o", "s", "^", "D", "v", "P")
+HEIGHT = 3.4  # inches
 
 
 def draw_against_dims(
@@ -82,7 +79,7 @@ def draw_differences(
     for name, ends in (("low", low), ("high", high)):
         check_shape(name, ends, len(dims))
     means = np.nanmean(differences, axis=1)
-    ax.axhline(0, color=DARK, linewidth=0.8)
+    ax.axhline(0, color=INK, linewidth=0.8)
     ax.errorbar(
         dims,
         means,
@@ -93,9 +90,9 @@ def draw_differences(
         label="mean, with its interval",
     )
     places = np.repeat(dims, differences.shape[1]) * 2**0.15
-    ax.scatter(places, differences.ravel(), s=10, color=PALE, zorder=3, label="each seed")
+    ax.scatter(places, differences.ravel(), s=10, color=INK, zorder=3, label="each seed")
     _scale_of_dims(ax, dims)
-    ax.legend(frameon=False)
+    ax.legend(frameon=False, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1))
 
 
 def _scale_of_dims(ax: Axes, dims: np.ndarray) -> None:
@@ -113,15 +110,16 @@ def draw_sweep(
     rates: np.ndarray,
     distortions: np.ndarray,
     style: int = 0,
+    colour: str = "",
 ) -> None:
     """A curve in the plane of rate and distortion, through the means of KL weights [W].
 
     ``rates`` in nats and ``distortions``, squared errors per image, [W, S]: a dot for each seed.
-    ``style`` tells one curve from another.
+    ``style`` tells one curve from another, unless all have one ``colour``.
     """
     check_shape("rates", rates, len(weights), None)
     check_shape("distortions", distortions, *rates.shape)
-    colour, marker = COLOURS[style % len(COLOURS)], MARKERS[style % len(MARKERS)]
+    colour, marker = colour or COLOURS[style % len(COLOURS)], MARKERS[style % len(MARKERS)]
     order = np.argsort(weights)
     centres = rates.mean(1)[order], distortions.mean(1)[order]
     ax.plot(*centres, color=colour, linewidth=1.2)
@@ -135,7 +133,7 @@ def draw_sweep(
             (4, 4),
             textcoords="offset points",
             fontsize=8,
-            color=DARK,
+            color=INK,
         )
     ax.grid(alpha=0.3)
     ax.set_xlabel("rate: KL in nats per image")
@@ -161,18 +159,22 @@ def draw_error_against_seconds(
     ax.set(xlabel="seconds of a training", ylabel="squared error per test image")
 
 
-@matplotlib.rc_context(SMALL)
+@matplotlib.rc_context(STYLE)
 def of_grid(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[str, Figure]]:
     """Names and figures of a grid, from the table that files.trials reads.
 
     ``benchmark`` is what reports/benchmark.json holds, or nothing.
 
-    A grid of VAEs alone, which differ in their KL weight, is a sweep and has the plane of rate and
-    distortion; any other has each metric of ``OVER_DIMS`` that was measured.
+    A sweep of KL weights has the plane of rate and distortion; any other grid has each metric of
+    ``OVER_DIMS`` that was measured.
     """
     names = models(table)
-    if len(names) > 2 and set(table["kind"]) == {"vae"}:
-        return [("rate_distortion", _sweeps(table, names))]
+    if is_sweep(table):
+        figure = canvas(HEIGHT)
+        ax = figure.subplots()
+        draw_sweeps(ax, table)
+        ax.legend(frameon=False)
+        return [("rate_distortion", figure)]
     dims = np.unique(table["latent_dim"])
     figures = [*_differences(table), *_against_seconds(table, benchmark)]
     for metric, label in OVER_DIMS.items():
@@ -192,15 +194,12 @@ def of_grid(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[str, Figu
             known = scores[place][~np.isnan(scores[place])]
             if len(known):
                 ends[(slice(None), *place)] = spread(known)[-2:]
-        figure = Figure((WIDTH, HEIGHT), layout="constrained")
+        figure = canvas(HEIGHT)
         ax = figure.subplots()
         draw_against_dims(ax, names, dims, scores, *ends)
         ax.set_ylabel(label)
         if np.nanmin(scores) > 0 and np.nanmax(scores) > 5 * np.nanmin(scores):
-            ax.set_yscale("log")
-            ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            ax.yaxis.set_major_formatter("{x:g}")
-            ax.yaxis.set_minor_formatter(NullFormatter())
+            log_scale(ax)
         figures.append((metric, figure))
     return figures
 
@@ -226,7 +225,7 @@ def _differences(table: Arrays) -> list[tuple[str, Figure]]:
     values = np.full((len(found), max(len(each.values) for each in found)), np.nan)
     for row, each in zip(values, found, strict=True):
         row[: len(each.values)] = each.values
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    figure = canvas(HEIGHT)
     ax = figure.subplots()
     draw_differences(
         ax,
@@ -260,7 +259,7 @@ def _against_seconds(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[
             np.array([row["test_squared_error"]["mean"]]),
         ),
     }
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
+    figure = canvas(HEIGHT)
     ax = figure.subplots()
     for index, (name, (seconds, scores)) in enumerate(series.items()):
         draw_error_against_seconds(ax, name, seconds, scores, index)
@@ -269,11 +268,10 @@ def _against_seconds(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[
     return [("error_against_seconds", figure)]
 
 
-def _sweeps(table: Arrays, names: Sequence[str]) -> Figure:
-    figure = Figure((WIDTH, HEIGHT), layout="constrained")
-    ax = figure.subplots()
+def draw_sweeps(ax: Axes, table: Arrays, colour: str = "") -> None:
+    """The curve of KL weights at each number of dimensions of a sweep."""
     for index, dims in enumerate(np.unique(table["latent_dim"]).tolist()):
-        rows = [select(table, name, dims) for name in names]
+        rows = [select(table, name, dims) for name in models(table)]
         draw_sweep(
             ax,
             f"{dims} dimensions",
@@ -281,6 +279,5 @@ def _sweeps(table: Arrays, names: Sequence[str]) -> Figure:
             np.stack([row["kl"] for row in rows]),
             np.stack([row["squared_error_sampled"] for row in rows]),
             index,
+            colour,
         )
-    ax.legend(frameon=False)
-    return figure

@@ -23,17 +23,24 @@ from mnist_vae.settings import Settings
 
 Facts: TypeAlias = Mapping[str, Any]
 
-COLOURS = 10  # in the palette of the settings
-WIDTH = 8.0  # inches of a figure: shown 800 pixels wide, 10 pt text is 14 pixels high
-NARROW = 5.0  # inches of one that is shown half as wide as the page
+PALETTE = 10  # colours in the settings
+WIDTH = 5.0  # inches of a figure, which is shown 340 to 550 pixels wide
 LATENT_AXES = "latent dimension 0", "latent dimension 1"
-DARK, ACCENT, BLUE, PALE = "#222222", "#bd1f01", "#3f90da", "#c8cdd0"
+# The ground is that of the page, which is white or nearly black: all colours stand out on both.
+INK, ACCENT, BLUE = "#757a80", "#e0452c", "#3f83c8"
+COLOURS = ("#3f83c8", "#c77700", "#c03f9e", "#2e9250", "#7f6fd6", "#a06a4a")
+MARKERS = ("o", "s", "^", "D", "v", "P")
 # Matplotlib's own defaults, not those of whoever runs it: the same arrays give the same bytes.
 STYLE = {k: v for k, v in matplotlib.rcParamsDefault.items() if not k.startswith("backend")} | {
-    "font.size": 11,
-    "axes.titlesize": 11,
+    "font.size": 12,
+    "axes.titlesize": 12,
     "axes.labelsize": 12,
-    "figure.titlesize": 12,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
+    ),
+    "grid.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.8,
@@ -48,24 +55,26 @@ class FigureSettings(Settings, frozen=True, kw_only=True):
     """How figures look: ``figures`` in params.yaml."""
 
     dpi: Dpi
-    """Pixels per inch; figures are 8 inches wide, or 5."""
+    """Pixels per inch; figures are 5 inches wide, sheets and rows of images 10."""
     palette: tuple[str, ...]
     """Colours of the classes on maps; more are sought where there are more classes."""
     colormap: str
     """Matplotlib's name of the colours that images are drawn in."""
     point_size: Annotated[float, Meta(gt=0, le=100)]
     """Area of a point on a map of 10,000, in square points; more where there are fewer."""
-    last_epochs: Annotated[int, Meta(ge=2, le=10_000)]
-    """Epochs in the second panel of the loss curve."""
+    compared: tuple[Annotated[int, Meta(ge=0)], ...]
+    """Which of the reconstructed images, counted from 0, stand in the row that compares models."""
 
     def __post_init__(self) -> None:
         if unknown := [c for c in self.palette if not is_color_like(c)]:
             raise ValueError(f"palette: found {unknown[0]!r}, must be a colour such as '#3f90da'")
         distinct = len({to_rgb(c) for c in self.palette})
-        if distinct != COLOURS or len(self.palette) != COLOURS:
-            raise ValueError(f"palette: found {distinct} different colours, must be {COLOURS}")
+        if distinct != PALETTE or len(self.palette) != PALETTE:
+            raise ValueError(f"palette: found {distinct} different colours, must be {PALETTE}")
         if self.colormap not in matplotlib.colormaps:
             raise ValueError(f"colormap: found {self.colormap!r}, must be a name such as 'gray'")
+        if not self.compared:
+            raise ValueError("compared: found none, must be one image or more")
 
 
 class Classes(NamedTuple):
@@ -100,21 +109,9 @@ def shorten(name: str, longest: int) -> str:
     return f"{name[: longest - 1 - end].rstrip()}…{name[len(name) - end :].lstrip()}"
 
 
-def titled_figure(
-    facts: Facts, title: str, height: float, width: float = WIDTH, **grid: Any
-) -> tuple[Figure, Any]:
-    """A figure whose title says which model it shows, and its Axes: one, or an array of them.
-
-    ``facts`` hold model and epochs, ``height`` and ``width`` are in inches, ``grid`` goes to
-    Figure.subplots.
-    """
-    epochs = f"{facts['epochs']} epoch{'' if facts['epochs'] == 1 else 's'}"
-    head = f"{facts['model']} · {epochs}"
-    figure = Figure((width, height), layout="constrained")
-    figure.suptitle(
-        f"{head} · {title}" if len(head) + len(title) < 10.5 * width else f"{head}\n{title}"
-    )
-    return figure, figure.subplots(**grid)
+def canvas(height: float, width: float = WIDTH) -> Figure:
+    """An empty figure of this size in inches."""
+    return Figure((width, height), layout="constrained")
 
 
 def number(value: float, spec: str) -> str:
@@ -126,15 +123,15 @@ def number(value: float, spec: str) -> str:
 def png(figure: Figure, dpi: int, *, full: bool = False) -> bytes:
     """The PNG file of a figure: the same bytes every time, without a date or a version.
 
-    In 256 colours chosen for the figure, which halves the file and cannot be seen; in ``full``
-    colour where images have colours of their own.
+    Transparent where nothing is drawn. In 256 colours chosen for the figure, which halves the file
+    and cannot be seen; in ``full`` colour where images have colours of their own.
     """
     figure.set_dpi(dpi)
     canvas: Any = FigureCanvasAgg(figure)
     file = io.BytesIO()
     canvas.draw()
-    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba()))
     if not full:
-        image = image.quantize(256, dither=Image.Dither.NONE)
+        image = image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     image.save(file, format="png")
     return file.getvalue()

@@ -94,7 +94,7 @@ def _sentence(ratio: float | None, rate: float | None, reference: str) -> str:
             f"about an image, next to nothing; {weight}."
         )
     if ratio is None or ratio >= AUTOENCODER:
-        finding = "nearly an autoencoder, whose samples from the prior need not look real"
+        finding = "nearly an autoencoder, with little to draw its latents to the prior"
     elif ratio > BALANCED:
         finding = "it favours reconstructions over samples from the prior"
     elif ratio >= 1 / BALANCED:

@@ -76,16 +76,18 @@ class Gallery(NamedTuple):
 
     pictures: Sequence[Picture]
 
-    @property
-    def uniform(self) -> bool:
-        """Whether all pictures have one size."""
-        return len({picture.size for picture in self.pictures}) == 1
+
+class Strips(NamedTuple):
+    """Rows of images of one width, each with its name, to compare from top to bottom."""
+
+    rows: Sequence[tuple[str, Picture]]
 
 
 class DefinitionList(NamedTuple):
-    """Names, each with what is to say about it."""
+    """Names, each with what is to say about it; in a line each where that is ``short``."""
 
     entries: Sequence[tuple[str, Sequence[Inline]]]
+    short: bool = False
 
 
 class CodeBlock(NamedTuple):
@@ -94,7 +96,16 @@ class CodeBlock(NamedTuple):
     text: str
 
 
-Block: TypeAlias = Paragraph | Heading | Table | Gallery | DefinitionList | CodeBlock
+class Fold(NamedTuple):
+    """Blocks behind a line that unfolds them."""
+
+    summary: str
+    blocks: Sequence[Block]
+
+
+Block: TypeAlias = (
+    Paragraph | Heading | Table | Gallery | Strips | DefinitionList | CodeBlock | Fold
+)
 
 
 class Section(NamedTuple):
@@ -109,11 +120,26 @@ class Section(NamedTuple):
         return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
 
+class Play(NamedTuple):
+    """Something to play with, as parts of an HTML page that are put there as they are."""
+
+    markup: str
+    style: str
+    script: str
+
+
 class Page(NamedTuple):
-    """A title and sections; the contents follow the first of them."""
+    """A title and sections; the contents follow the first of them.
+
+    That is the first screen, which also has the ``links``, and, beside its figure, what can be
+    played with; ``explorer`` is the file beside the page that has more of it.
+    """
 
     title: str
     sections: Sequence[Section]
+    links: Sequence[Link] = ()
+    explorer: str = ""
+    play: Play | None = None
 
 
 def show_turns(written: str) -> str:

@@ -6,7 +6,7 @@ All text is shown as it is: what has a meaning in Markdown or HTML is escaped, w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from mnist_vae.report.document import (
@@ -15,6 +15,7 @@ from mnist_vae.report.document import (
     Code,
     CodeBlock,
     DefinitionList,
+    Fold,
     Gallery,
     Heading,
     Inline,
@@ -22,6 +23,7 @@ from mnist_vae.report.document import (
     Page,
     Paragraph,
     Picture,
+    Strips,
     Table,
     show_turns,
 )
@@ -30,6 +32,10 @@ from mnist_vae.report.document import (
 def render(page: Page) -> str:
     """The page as Markdown."""
     blocks = [f"# {_text(page.title)}"]
+    if page.links:
+        blocks.append(" · ".join(map(_inline, page.links)))
+    if page.explorer:
+        blocks.append(f"To play with: open {_inline(Code(page.explorer))} in a browser.")
     for section in page.sections:
         blocks += [f"## {_text(section.title)}", *map(_block, section.blocks)]
     return show_turns("\n\n".join(blocks) + "\n")
@@ -44,14 +50,31 @@ def _block(block: Block) -> str:
         case Table():
             return _table(block)
         case Gallery(pictures):
-            width = "49%" if len(pictures) > 1 else "75%"
-            return "\n".join(["<p>", *(_image(picture, width) for picture in pictures), "</p>"])
+            return _gallery(pictures)
+        case Strips(rows):
+            lines = [_row([_text(name), _image(picture, "100%")]) for name, picture in rows]
+            return "\n".join(["| | |", "| --- | --- |", *lines])
         case DefinitionList(entries):
             return "\n".join(f"- **{_text(name)}**: {_inlines(parts)}" for name, parts in entries)
         case CodeBlock(text):
             # A fence longer than any run in the text: no line of it can end the block.
             fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
             return f"{fence}\n{text}\n{fence}"
+        case Fold(summary, blocks):
+            inside = "\n\n".join(map(_block, blocks))
+            return f"<details><summary>{escape(summary)}</summary>\n\n{inside}\n\n</details>"
+
+
+def _gallery(pictures: Sequence[Picture]) -> str:
+    """A table of two columns, in which each picture has its caption above."""
+    lines = []
+    for start in range(0, len(pictures), 2):
+        pair = pictures[start : start + 2]
+        lines += [
+            _row(f"**{_text(p.caption)}**" if p.caption else "" for p in pair),
+            _row(_image(picture, "100%") for picture in pair),
+        ]
+    return "\n".join([lines[0], "| --- |" + " --- |" * (len(pictures) > 1), *lines[1:]])
 
 
 def _table(table: Table) -> str:
@@ -73,8 +96,9 @@ def _row(cells: Iterable[str]) -> str:
 
 
 def _image(picture: Picture, width: str) -> str:
-    # Markdown's own images have no width.
-    return f'<img src="{escape(picture.src)}" alt="{escape(picture.alt)}" width="{width}">'
+    # Markdown's own images have no width. In a table a bar or a new line would end the cell.
+    alt = escape(picture.alt).replace("|", "&#124;").replace("\n", "&#10;")
+    return f'<img src="{escape(picture.src)}" alt="{alt}" width="{width}">'
 
 
 def _inlines(parts: Iterable[Inline]) -> str:

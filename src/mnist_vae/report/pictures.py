@@ -1,77 +1,37 @@
-"""The figures on the page: what each shows, how large it is, and in which order they stand."""
+"""The figures on the page: what each shows, how large it is, and where it stands."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
-
-import numpy as np
 
 from mnist_vae.errors import InputError
 from mnist_vae.files.store import AGAIN
-from mnist_vae.report.document import Block, Gallery, Heading, Paragraph, Picture
-from mnist_vae.report.tables import Metrics, number
+from mnist_vae.report.document import Block, Fold, Gallery, Paragraph, Picture, Strips
 
 Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 """Width and height in pixels of each figure there is, by its path beside the page."""
 
-RATE_DISTORTION = "rate_distortion.png"
-
 CAPTIONS = {
-    "loss": "Training loss",
+    "originals": "Test images",
+    "reconstructed": "The same images reconstructed",
     "reconstructions": "Test images, each beside its reconstruction",
     "samples": "Samples from each prior beside real images",
-    "labelled_rows": "Samples asked for, one class a row",
-    "nearest": "Samples, each above the nearest training image",
-    "latent_map": "Map of the latents of the test images",
-    "latent_pca": "The two principal axes of the latents",
     "class_digits": "One latent of each class, decoded",
+    "latent_map": "Map of the latents of the test images",
     "latent_map_classes": "The map with a latent of each class",
-    "interpolation": "Interpolation between four class latents",
+    "interpolation": "Between four latents, decoded",
     "manifold": "The latent plane, decoded",
-    "rate": "Rate of each latent dimension",
-    "posterior": "Aggregated posterior against the prior",
-    "traversals": "Traversals of the most active dimensions",
 }
 """What each figure of a model shows; the page keeps this order."""
 
 COMPARED = {
-    "reconstructions": (
-        "Reconstructions",
-        "The same test images, each beside its reconstruction. It is decoded from the mean of the "
-        "posterior, where the notebook decodes a draw.",
-    ),
-    "samples": (
-        "Samples from each prior",
-        "Decoded draws beside real test images: from N(0, I), which only a VAE is trained towards, "
-        "and from priors that were fitted to the latents of training images afterwards.",
-    ),
-    "labelled_rows": (
-        "Labelled pictures",
-        "Decoded draws from the prior of one class in each row: what was asked for is the label.",
-    ),
-    "latent_map": (
-        "Maps of the latents",
-        "The latent of each test image, in the colour of its class if it has one: as it is with "
-        "two dimensions, else a t-SNE map, on which distances between clusters mean little.",
-    ),
+    "answer": "Squared error of each model",
+    "losses": "Squared error in training",
+    "rates": "Rate of each latent dimension",
+    "rate_distortion": "Rate and distortion",
 }
-"""Figures that stand side by side for all models: the title of their section, its introduction."""
-
-
-def points(measured: Mapping[str, Metrics]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Names [M], rates [M] and distortions [M] of the VAEs, for the rate-distortion plane.
-
-    The distortion is of a draw from the posterior, as in the ELBO (Alemi et al. 2018).
-    """
-    coordinates = {
-        name: (rate, distortion)
-        for name, metrics in measured.items()
-        if (rate := number(metrics, "rate.kl")) is not None
-        and (distortion := number(metrics, "distortion.squared_error_sampled")) is not None
-    }
-    rates, distortions = np.array(list(coordinates.values()), float).reshape(-1, 2).T
-    return list(coordinates), rates, distortions
+"""What each figure of all models shows."""
 
 
 def png_size(name: str, data: bytes) -> tuple[int, int]:
@@ -81,32 +41,56 @@ def png_size(name: str, data: bytes) -> tuple[int, int]:
     return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
 
 
-def side_by_side(models: Iterable[str], sizes: Sizes, figure: str) -> list[Block]:
-    """One figure, a key of ``COMPARED``, of all models that have it."""
-    pictures = [
-        Picture(path, f"{name}: {CAPTIONS[figure]}", name, sizes[path])
-        for name in models
+def strips(
+    names: Mapping[str, str], sizes: Sizes, figure: str, introduction: str, first: str = ""
+) -> list[Block]:
+    """A figure, a key of ``CAPTIONS``, of all models that have it, below each other.
+
+    ``names`` are the models, each with what it is in two words. ``first`` is a figure that is the
+    same of all; it stands above.
+    """
+    rows = [
+        (f"{name}: {short}", Picture(path, f"{name}: {CAPTIONS[figure]}", "", sizes[path]))
+        for name, short in names.items()
         if (path := _path(name, figure)) in sizes
     ]
-    return [Paragraph([COMPARED[figure][1]]), Gallery(pictures)] if pictures else []
+    same = next((path for name in names if (path := _path(name, first)) in sizes), None)
+    if same:
+        caption = CAPTIONS[first]
+        rows.insert(0, (caption.lower(), Picture(same, caption, "", sizes[same])))
+    return [Paragraph([introduction]), Strips(rows)] if rows else []
 
 
-def others(models: Iterable[str], sizes: Sizes) -> list[Block]:
-    """The other figures, model by model; those that ``CAPTIONS`` does not know come last."""
-    blocks: list[Block] = []
-    for name in models:
+def side_by_side(
+    names: Mapping[str, str], sizes: Sizes, figures: Sequence[str], introduction: str
+) -> list[Block]:
+    """Figures, keys of ``CAPTIONS``, of all models that have them."""
+    pictures = [
+        Picture(path, f"{name}: {CAPTIONS[figure]}", f"{name}: {short}", sizes[path])
+        for name, short in names.items()
+        for figure in figures
+        if (path := _path(name, figure)) in sizes
+    ]
+    return [Paragraph([introduction]), Gallery(pictures)] if pictures else []
+
+
+def compared(figure: str, alt: str, sizes: Sizes) -> list[Picture]:
+    """One figure of all models, a key of ``COMPARED``, if it was drawn."""
+    path, caption = f"compared/{figure}.png", COMPARED[figure]
+    return [Picture(path, f"{caption}: {alt}", caption, sizes[path])] if path in sizes else []
+
+
+def others(names: Iterable[str], sizes: Sizes, shown: Iterable[str]) -> list[Block]:
+    """The other figures, folded away; those that ``CAPTIONS`` does not know come last."""
+    pictures, shown = [], {*shown}
+    for name in names:
         folder = f"figures/{name}/"
         drawn = {p.removeprefix(folder).removesuffix(".png") for p in sizes if p.startswith(folder)}
-        order = [*CAPTIONS, *sorted(drawn - CAPTIONS.keys())]
-        pictures = [
-            Picture(path, f"{name}: {caption}", caption, sizes[path])
-            for figure in order
-            if figure in drawn - COMPARED.keys()
-            for path, caption in [(_path(name, figure), CAPTIONS.get(figure, figure))]
-        ]
-        if pictures:
-            blocks += [Heading(name), Gallery(pictures)]
-    return blocks
+        for figure in [*CAPTIONS, *sorted(drawn - CAPTIONS.keys())]:
+            if figure in drawn - shown:
+                path, caption = _path(name, figure), f"{name}: {CAPTIONS.get(figure, figure)}"
+                pictures.append(Picture(path, caption, caption, sizes[path]))
+    return [Fold(f"{len(pictures)} more figures", [Gallery(pictures)])] if pictures else []
 
 
 def _path(model: str, figure: str) -> str:

@@ -49,8 +49,8 @@ CAPTIONS = {
     "error_against_seconds": "Squared error against the seconds of a training",
 }
 """What the figures of a grid show; the page keeps this order."""
-FIRST = ("difference", "squared_error")
-"""Figures that stand beside the answer."""
+ANSWER, GROUNDS = ("squared_error",), ("difference",)
+"""The figure beside the answer, and the one beside what the answer rests on."""
 
 MODEL_KEYS = {"kind", "latent_dim", "likelihood", "kl_weight", "seed"}
 """Settings that a model of the page may have to be one of the study's."""
@@ -154,26 +154,32 @@ def counterparts(
 
 
 def opening(grid: Grid, sizes: Mapping[str, tuple[int, int]]) -> list[Block]:
-    """The answer, what it rests on, and its figures; nothing where a grid has no answer."""
+    """The answer in a sentence and its figure; nothing where a grid has no answer."""
     if not grid.sentences:
         return []
-    answer, *rest = grid.sentences
+    return [Paragraph([grid.sentences[0]], lead=True), *_gallery(grid, sizes, ANSWER)]
+
+
+def grounds(grid: Grid, sizes: Mapping[str, tuple[int, int]]) -> list[Block]:
+    """What the answer rests on; nothing where a grid has no answer."""
+    if not grid.sentences:
+        return []
     how = Link("docs/study.md", "../docs/study.md")
+    text = " ".join([*grid.sentences[1:], grid.state, ""])
     return [
-        Paragraph([answer], lead=True),
-        Paragraph([*_inlines(" ".join([*rest, grid.state, ""])), how, " says how it was found."]),
-        *_gallery(grid, sizes, FIRST),
+        Paragraph([*_inlines(text), how, " says how it was found."]),
+        *_gallery(grid, sizes, GROUNDS),
     ]
 
 
 def section(
     grids: Sequence[Grid], opened: Grid | None, sizes: Mapping[str, tuple[int, int]]
 ) -> list[Block]:
-    """What else each grid found, but for what ``opening`` said of one."""
+    """What else each grid found, but for what stands of one at the top of the page."""
     blocks: list[Block] = []
     for grid in grids:
         first = grid is opened and bool(grid.sentences)
-        shown = [name for name in CAPTIONS if not (first and name in FIRST)]
+        shown = [name for name in CAPTIONS if not (first and name in (*ANSWER, *GROUNDS))]
         said = [] if first else [Paragraph(_inlines(" ".join([*grid.sentences, grid.state])))]
         gallery = _gallery(grid, sizes, shown)
         if said or gallery:

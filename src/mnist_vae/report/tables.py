@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mnist_vae.measure.catalog import METRICS, Metric
-from mnist_vae.report.document import Cell, Table
+from mnist_vae.measure.catalog import METRICS, SOURCES, Metric
+from mnist_vae.report.document import Cell, Link, Table
 from mnist_vae.report.study import Counterparts
 
 Metrics: TypeAlias = Mapping[str, Any]
@@ -58,6 +58,11 @@ def series(parts: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
+def cite(source: str) -> Link:
+    """A paper by its name in ``SOURCES``."""
+    return Link(source, SOURCES[source])
+
+
 # ---- Tables -------------------------------------------------------------------------------------
 
 
@@ -70,18 +75,51 @@ def row_name(metric: Metric) -> str:
 _ARROWS = {"lower": " ↓", "higher": " ↑", "": ""}
 
 
+MATTER = (
+    "distortion.squared_error",
+    "rate.kl",
+    "likelihood.calibrated.nll",
+    "latent.knn_accuracy",
+    "latent.probe_accuracy",
+    "samples.standard.frechet",
+    "samples.mixture.frechet",
+    "made.test_accuracy",
+)
+"""Paths of the metrics that the comparison starts with."""
+
+
 def comparison(
-    models: Sequence[str], measured: Mapping[str, Metrics], study: Counterparts | None = None
-) -> Table:
-    """All metrics of all models, a column for each; rows that no model has are left out."""
-    complete = {name: _with_own_calibration(measured.get(name, {})) for name in models}
+    models: Mapping[str, Any], measured: Mapping[str, Metrics], study: Counterparts | None = None
+) -> tuple[Table, Table]:
+    """The metrics that matter and all others, a column for each of the models of params.yaml.
+
+    Rows that no model has are left out, and numbers that say nothing.
+    """
+    complete = {
+        name: _telling(model, _with_own_calibration(measured.get(name, {})))
+        for name, model in models.items()
+    }
+    first: list[list[Cell]] = []
     groups: dict[str, list[list[Cell]]] = {}
     for group, metrics in METRICS.items():
         for metric in metrics:
             cells = compare(metric, complete, study)
             if any(cell.text != ABSENT for cell in cells):
-                groups.setdefault(group, []).append([Cell(row_name(metric)), *cells])
-    return Table("All models compared", ["", *models], groups)
+                rows = first if metric.path in MATTER else groups.setdefault(group, [])
+                rows.append([Cell(row_name(metric)), *cells])
+    head = ["", *models]
+    return Table("What matters", head, {"": first}), Table("All other numbers", head, groups)
+
+
+def _telling(model: object, metrics: Metrics) -> Metrics:
+    """Without the notebook's loss where the objective is another, and maps of what is a plane."""
+    settings = model if isinstance(model, Mapping) else {}
+    dims, train = settings.get("latent_dim"), metrics.get("train")
+    without = {"map", "pca"} if isinstance(dims, int) and dims <= 2 else set()
+    telling = {key: value for key, value in metrics.items() if key not in without}
+    if settings.get("likelihood", "fixed") != "fixed" and isinstance(train, Mapping):
+        telling["train"] = {k: v for k, v in train.items() if k != "loss_per_batch_of_512"}
+    return telling
 
 
 def compare(

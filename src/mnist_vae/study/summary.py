@@ -55,6 +55,11 @@ def models(table: Arrays) -> list[str]:
     return [str(name) for name in dict.fromkeys(table["model"].tolist())]
 
 
+def is_sweep(table: Arrays) -> bool:
+    """Whether a grid is of VAEs alone, three or more, which differ in their KL weight."""
+    return len(models(table)) > 2 and set(table["kind"]) == {"vae"}
+
+
 def select(table: Arrays, model: str, dims: int) -> Arrays:
     """The rows of one model at one number of latent dimensions, sorted by seed."""
     rows = np.flatnonzero((table["model"] == model) & (table["latent_dim"] == dims))
