@@ -99,12 +99,12 @@ def touch_code(name: str) -> Callable[[Path], None]:
 CHANGES = {
     "a figure's colour": (
         set_param("figures", "palette", to=[f"#{i}{i}{i}{i}{i}{i}" for i in range(10)]),
-        of("draw"),
+        {*of("draw"), "explore"},
     ),
     "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), of("embed")),
     "one model's kl_weight": (
         set_param("models", "vae2", "kl_weight", to=0.01),
-        {"train@vae2", "report"},
+        {"train@vae2", "explore", "report"},
     ),
     "the recipe": (set_param("recipe", to="notebook"), {*of("train"), "report"}),
     "the chosen recipe's epochs": (
@@ -127,9 +127,16 @@ CHANGES = {
     "views.py": (touch_code("src/mnist_vae/latents/views.py"), of("encode")),
     "vae.py": (
         touch_code("src/mnist_vae/nets/vae.py"),
-        {"classify", "real", *of("train", "encode", "evaluate", "sample", "made"), "report"},
+        {
+            *of("train", "encode", "evaluate", "sample", "made"),
+            *("classify", "real", "explore", "report"),
+        },
     ),
-    "style.py": (touch_code("src/mnist_vae/figures/style.py"), {*of("draw"), "report"}),
+    "style.py": (
+        touch_code("src/mnist_vae/figures/style.py"),
+        {*of("draw"), "explore", "report"},
+    ),
+    "network.js": (touch_code("src/mnist_vae/explorer/templates/network.js"), {"explore"}),
     "optimizer.py": (
         touch_code("src/mnist_vae/train/optimizer.py"),
         {"classify", *of("train", "made"), "report"},
@@ -138,7 +145,7 @@ CHANGES = {
     "the classifier's epochs": (set_param("classifier", "epochs", to=2), {"classify", *of("made")}),
     "store.py": (
         touch_code("src/mnist_vae/files/store.py"),
-        {"download", "classify", "real", *of(*EVERY), "report"},
+        {"download", "classify", "real", *of(*EVERY), "explore", "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
     "what no stage reads": (touch_code(".gitignore"), set()),
@@ -157,7 +164,7 @@ def stale(project: Path) -> set[str]:
 def test_a_change_makes_exactly_these_stages_stale(tracked: Path, name: str) -> None:
     """Those that read what changed; the stages after them follow when those have run."""
     change, expected = CHANGES[name]
-    with restored(*(path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml"})):
+    with restored(*(path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml", ".js"})):
         change(tracked)
         assert stale(tracked) == expected
 
@@ -205,7 +212,7 @@ def test_a_run_killed_three_times_gives_byte_for_byte_what_one_left_alone_gave(
     assert sum(counted["kills"].values()) == 3
     assert counted["finished_runs"] >= 1
     assert {name.split(":")[0] for name in outputs(small)} == {
-        *("download", "classify", "report"),
+        *("download", "classify", "explore", "report"),
         *of(*EVERY, models=("vae2",)),
     }
 
