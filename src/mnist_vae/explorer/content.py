@@ -27,8 +27,6 @@ NUMBERS = 640_000
 """Numbers in the latents of all points, of the model with the most dimensions."""
 FEWER = 3000
 """Points of the small form."""
-COLUMNS = 100
-"""Thumbnails in a row of the sheet."""
 CHECKED = 100
 """Latents and images on which the error of rounded weights is measured."""
 
@@ -53,14 +51,15 @@ def compose(
     """All that the page's script is given; models in the order in which they compare."""
     ordered = in_order(models)
     points = choose(test.images, max(m.settings.latent_dim for m in models))
+    columns = math.isqrt(len(points) - 1) + 1  # of a sheet of thumbnails that is about square
     return {
         **facts(test, colours),
         "points": {
             "of": len(test.images),
             "count": len(points),
             **labels_of(test, points),
-            "columns": COLUMNS,
-            "sprite": sprite(test.images[points], COLUMNS),
+            "columns": columns,
+            "sprite": sprite(test.images[points], columns),
         },
         "classifier": None if classifier is None else layers.classifier_layers(classifier, 8),
         "models": [of_model(model, points) for model in ordered],
