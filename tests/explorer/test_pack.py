@@ -18,7 +18,8 @@ def test_each_row_is_kept_to_half_a_step_of_its_own_range(bits: int) -> None:
     array = rng.normal(size=(5, 3, 4)) * np.array([1e-6, 1, 0, 50, 1e4])[:, None, None]
     packed = pack(array, bits)
     back = unpack(packed)
-    assert (back.shape, back.dtype) == (array.shape, np.float32)
+    assert back.shape == array.shape
+    assert back.dtype == np.float32
     step = np.abs(array).max((1, 2), keepdims=True) / (2 ** (bits - 1) - 1)
     assert (np.abs(back - array) <= 0.5001 * step).all()
     assert (back[2] == 0).all()

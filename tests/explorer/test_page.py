@@ -250,7 +250,7 @@ def test_draws_have_the_mean_and_the_covariance_of_their_prior(tab: Tab) -> None
     )
     found = np.array(draws)
     np.testing.assert_allclose(found.mean(0), [3, -1], atol=0.1)
-    np.testing.assert_allclose(np.cov(found.T), [[4, 2], [2, 1.25]], atol=0.2)
+    np.testing.assert_allclose(np.cov(found.T), np.array([[4, 2], [2, 1.25]]), atol=0.2)
 
 
 def test_a_walk_begins_and_ends_at_its_images(tab: Tab) -> None:

@@ -36,8 +36,11 @@ def make_split(
 
 def make_model(test: Split, name: str, dim: int, kind: str = "vae") -> Model:
     """An untrained model with all that stages make of it."""
-    weight = {"kl_weight": 1.0} if kind == "vae" else {}
-    settings = ModelSettings(kind="vae" if kind == "vae" else "ae", latent_dim=dim, **weight)
+    settings = (
+        ModelSettings(kind="vae", latent_dim=dim, kl_weight=1.0)
+        if kind == "vae"
+        else ModelSettings(kind="ae", latent_dim=dim)
+    )
     network = fresh(build(settings, image_size=test.image_size, channels=test.channels)).eval()
     posterior = codes.encode(network, test.images)
     latents = {"mean": posterior.mean}

@@ -56,6 +56,7 @@ def _layers(
                 channels = module.out_features
                 yield {"op": "linear", **_parameters(module, bits)}
             case nn.Conv2d() | nn.ConvTranspose2d():
+                assert not isinstance(module.padding, str)
                 kernel, stride, padding = (
                     pair[0] for pair in (module.kernel_size, module.stride, module.padding)
                 )
