@@ -351,6 +351,7 @@ def test_the_small_form_stands_in_another_page(
     policy = f"default-src 'none'; style-src {play.style_source}; script-src {play.script_source}"
     (tmp_path / "index.html").write_text(
         f'<!DOCTYPE html><html><head><meta charset="utf-8"><title>t</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<style>{play.style}</style></head><body>{play.markup}<script>{play.script}</script>"
         "</body></html>"

@@ -10,7 +10,8 @@ includes it so, under a content security policy without ``unsafe-inline``::
           content="default-src 'none'; img-src 'self'; {{ policy }}">
     <style>{{ play.style | safe }}</style>       in the head, beside the page's own style, which
                                                  the policy names too, by ``page.source(text)``
-    {{ play.markup | safe }}                     where it is to stand
+    {{ play.markup | safe }}                     where it is to stand, below a line that says what
+                                                 to do: "Drag the dot."
     <script>{{ play.script | safe }}</script>    at the end of the body
 
 The hashes are of the text between the tags, byte for byte: leave no blank or line break around it.

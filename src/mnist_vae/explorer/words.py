@@ -92,7 +92,7 @@ def _sections(test: Split, models: Sequence[Model]) -> list[Section]:
             "between",
             "From one image to another",
             "A straight line through the numbers of each network. Press an image to change it.",
-            "In between",
+            "Between",
         ),
     ]
 
@@ -131,4 +131,5 @@ def _up(value: float) -> str:
     if value <= 0:
         return "0"
     step = 10.0 ** np.floor(np.log10(value))
-    return f"{np.ceil(value / step) * step:.1g}"
+    up = np.ceil(value / step) * step
+    return np.format_float_positional(up, precision=1, fractional=False, trim="-")
