@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 from mnist_vae.errors import InputError
+from mnist_vae.explorer import small
 from mnist_vae.figures import style
 from mnist_vae.files import curves, store
 from mnist_vae.measure.dataset import DatasetFacts
@@ -22,7 +23,7 @@ from mnist_vae.report import (
     tables,
 )
 from mnist_vae.report.compared import of_all_models
-from mnist_vae.report.document import Link
+from mnist_vae.report.document import Link, Play
 from mnist_vae.report.models import ordered
 from mnist_vae.settings import Seed, check, read_params
 
@@ -68,6 +69,8 @@ def main() -> None:
     page = content.compose(
         models, measured, sizes, classifier, real, data, settings, facts, grids, links()
     )
+    play = small.read(Path("reports/play.json"))
+    page = page._replace(explorer="explorer.html", play=play and Play(*play))
 
     for name, png in compared.items():
         store.write_bytes(Path("reports") / name, png)

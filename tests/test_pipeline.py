@@ -81,6 +81,7 @@ LEVELS = {  # a module imports from its own room and from rooms of no higher lev
     "train": 6,
     "study": 7,
     "figures": 8,
+    "explorer": 9,
     "report": 9,
     "api": 9,
     "__main__": 10,
@@ -118,6 +119,7 @@ def test_stages_do_not_import_each_other(script: Path) -> None:
     [
         ("draw", {"torch", "sklearn", "matplotlib.pyplot", "torchvision"}),
         ("report", {"torch", "sklearn", "matplotlib.pyplot", "torchvision"}),
+        ("explore", {"torchvision", "matplotlib.pyplot", "sklearn", "pandas", "openTSNE"}),
         ("embed", {"torch", "matplotlib", "torchvision", "openTSNE"}),
         ("train", {"torchvision", "matplotlib", "sklearn", "pandas", "openTSNE"}),
         ("encode", {"torchvision", "matplotlib", "sklearn", "pandas", "openTSNE"}),

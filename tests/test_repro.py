@@ -111,12 +111,12 @@ def touch_code(name: str) -> Callable[[Path], None]:
 CHANGES = {
     "a figure's colour": (
         set_param("figures", "palette", to=[f"#{i}{i}{i}{i}{i}{i}" for i in range(10)]),
-        {"settings", *of("draw")},
+        {"settings", *of("draw"), "explore"},
     ),
     "the t-SNE perplexity": (set_param("embed", "perplexity", to=10), {"settings", *of("embed")}),
     "one model's kl_weight": (
         set_param("models", "vae2", "kl_weight", to=0.01),
-        {"settings", "train@vae2", "report"},
+        {"settings", "train@vae2", "explore", "report"},
     ),
     "the recipe": (
         set_param("recipe", to="notebook"),
@@ -143,11 +143,15 @@ CHANGES = {
     "vae.py": (
         touch_code("src/mnist_vae/nets/vae.py"),
         {
-            *("settings", "classify", "real", "report"),
+            *("settings", "classify", "real", "explore", "report"),
             *of("train", "encode", "evaluate", "sample", "made"),
         },
     ),
-    "style.py": (touch_code("src/mnist_vae/figures/style.py"), {"settings", *of("draw"), "report"}),
+    "style.py": (
+        touch_code("src/mnist_vae/figures/style.py"),
+        {"settings", *of("draw"), "explore", "report"},
+    ),
+    "network.js": (touch_code("src/mnist_vae/explorer/templates/network.js"), {"explore"}),
     "optimizer.py": (
         touch_code("src/mnist_vae/train/optimizer.py"),
         {"settings", "classify", *of("train", "made"), "report"},
@@ -162,7 +166,7 @@ CHANGES = {
     ),
     "store.py": (
         touch_code("src/mnist_vae/files/store.py"),
-        {"settings", "download", "classify", "real", *of(*EVERY), "report"},
+        {"settings", "download", "classify", "real", *of(*EVERY), "explore", "report"},
     ),
     "a stage script": (touch_code("stages/embed.py"), of("embed")),
     "another version of t-SNE": (
@@ -189,7 +193,7 @@ def stale(project: Path) -> set[str]:
 def test_a_change_makes_exactly_these_stages_stale(tracked: Path, name: str) -> None:
     """Those that read what changed; the stages after them follow when those have run."""
     change, expected = CHANGES[name]
-    kept = [path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml"}]
+    kept = [path for path in tracked.rglob("*") if path.suffix in {".py", ".yaml", ".js"}]
     with restored(*kept, *(tracked / "versions").iterdir()):
         change(tracked)
         assert stale(tracked) == expected
@@ -318,7 +322,7 @@ def test_a_run_killed_three_times_gives_byte_for_byte_what_one_left_alone_gave(
     assert sum(counted["kills"].values()) == 3
     assert counted["finished_runs"] >= 1
     assert {name.split(":")[0] for name in outputs(small)} == {
-        *("settings", "download", "classify", "report"),
+        *("settings", "download", "classify", "explore", "report"),
         *of(*EVERY, models=("vae2",)),
     }
 

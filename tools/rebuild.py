@@ -29,8 +29,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("dvc.lock", "studies/dvc.lock")
 HOURS = "stages/study.py"
-IGNORED = ("data/", "models/")
-"""Folders that Git has no copies of."""
+IGNORED = ("data/", "models/", "reports/explorer.html")
+"""What Git has no copies of."""
 ANYWHERE = ("settings", "download")
 """Stages that make the same bytes on every device."""
 SPREAD = {"distortion.squared_error": "test_squared_error", "train.loss": "final_training_loss"}

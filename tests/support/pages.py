@@ -201,6 +201,7 @@ def project_files(models: Mapping[str, Any], data: DatasetFacts = DATA) -> dict[
     files = {
         "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
         "reports/real.json": json.dumps(REAL).encode(),
+        "reports/play.json": b'{"models": []}',
         "versions/torch": b"2.15.0\n",
         "pyproject.toml": b'[project]\nurls = {Repository = "https://example.org/code"}\n',
         "reports/classifier.json": json.dumps(

@@ -1,0 +1,1 @@
+"""The explorer: a page in which people play with the models, and a small form of it."""
