@@ -101,7 +101,7 @@ def draw_rate_distortion(
     ax.grid(alpha=0.3)
     ax.margins(0.15)
     ax.set(xlim=(0, None), ylim=(0, 1.2 * ax.get_ylim()[1]))  # room for the arrow
-    ax.set(xlabel="rate: KL in nats per image", ylabel="distortion: squared error of a draw")
+    ax.set(xlabel="rate: KL in nats per image", ylabel="distortion: error of a draw")
     arrow = {"arrowstyle": "->", "color": INK, "linewidth": 1.4}
     ax.annotate(
         "better",

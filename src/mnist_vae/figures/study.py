@@ -137,7 +137,7 @@ def draw_sweep(
         )
     ax.grid(alpha=0.3)
     ax.set_xlabel("rate: KL in nats per image")
-    ax.set_ylabel("distortion: squared error of a draw")
+    ax.set_ylabel("distortion: error of a draw")
 
 
 def draw_error_against_seconds(
