@@ -202,6 +202,7 @@ def project_files(models: Mapping[str, Any], data: DatasetFacts = DATA) -> dict[
         "params.yaml": json.dumps({**PARAMS, "models": dict(models)}).encode(),
         "reports/real.json": json.dumps(REAL).encode(),
         "reports/play.json": b'{"models": []}',
+        "reports/explorer.html": b"<!doctype html>",
         "versions/torch": b"2.15.0\n",
         "pyproject.toml": b'[project]\nurls = {Repository = "https://example.org/code"}\n',
         "reports/classifier.json": json.dumps(
