@@ -31,7 +31,6 @@ from mnist_vae.errors import InputError
 from mnist_vae.files import store
 from mnist_vae.files.split import read_split
 from mnist_vae.measure.likelihood import importance_nll
-from mnist_vae.nets import devices
 from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.nets.vae import VAE
 from mnist_vae.train import autoencode
@@ -96,12 +95,20 @@ ROWS = {
 
 
 def learn(settings: ModelSettings, recipe: Recipe, images: np.ndarray, seed: int) -> VAE:
-    """A trained model of grey images [N, 1, H, H], which chance makes black and white."""
-    grey = devices.to_device(images, torch.device("cpu"))
-    network = build(settings, image_size=images.shape[2])
-    for epoch in autoencode.train(network, settings, recipe, grey, seed=seed, binarise=True):
+    """A trained model of grey images [N, 1, H, H], which chance makes black and white.
+
+    A training that was stopped goes on after its last epoch.
+    """
+    network, grey = build(settings, image_size=images.shape[2]), torch.from_numpy(images)
+    kept = autoencode.checkpoints_of(
+        "published", settings, recipe, grey, seed, binarise=True, folder=ROOT / autoencode.FOLDER
+    )
+    for epoch in autoencode.train(
+        network, settings, recipe, grey, seed=seed, binarise=True, checkpoints=kept
+    ):
         if epoch.number % 10 == 0:
             print(f"epoch {epoch.number}: {epoch.means['loss']:.2f} nats", flush=True)
+    kept.clear()
     return network
 
 
