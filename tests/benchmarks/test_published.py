@@ -139,6 +139,7 @@ def test_what_was_measured_is_kept_and_not_measured_again(
         precision="float32",
     )
     monkeypatch.setattr(published, "RECIPE", quick)
+    monkeypatch.setattr(published, "ROOT", tmp_path)  # where checkpoints lie
     output = tmp_path / "out.json"
 
     def run(seeds: int) -> dict[str, Any]:
@@ -150,6 +151,7 @@ def test_what_was_measured_is_kept_and_not_measured_again(
 
     first = run(1)
     assert first["nll"]["runs"] == 1
+    assert not [*tmp_path.glob("checkpoints/*.safetensors")]
     capsys.readouterr()
     both = run(2)
     assert "seed 0" not in capsys.readouterr().out
