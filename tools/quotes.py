@@ -13,6 +13,7 @@ be in a piece.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import sys
@@ -65,6 +66,8 @@ def _look_up(facts: Mapping[str, Any], path: str) -> Any:
 def read_facts(root: Path = ROOT) -> dict[str, Any]:
     """All numbers by name: each reports/NAME.json, and of each model the metrics of all stages.
 
+    Of the study, ``study.GRID.MODEL.DIMENSIONS.METRIC`` is the row of a summary.
+
     Raises ValueError for a file that is damaged.
     """
     facts: dict[str, Any] = {}
@@ -75,7 +78,21 @@ def read_facts(root: Path = ROOT) -> dict[str, Any]:
             facts[name] = facts.get(name, {}) | json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, TypeError) as error:
             raise ValueError(f"{path.relative_to(root)}: damaged: {error}") from None
+    facts["study"] = {
+        path.parent.name: _summary(path) for path in root.glob("reports/study/*/summary.csv")
+    }
     return facts
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    """Numbers of a grid by model, dimensions and metric."""
+    found: dict[str, Any] = {}
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            model = found.setdefault(row.pop("model"), {})
+            metrics = model.setdefault(row.pop("latent_dim"), {})
+            metrics[row.pop("metric")] = {key: float(value) for key, value in row.items()}
+    return found
 
 
 def differences(root: Path = ROOT) -> Iterator[str]:

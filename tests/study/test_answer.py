@@ -184,8 +184,18 @@ METHOD = (
                 METHOD.format(2),
             ],
         ),
+        (
+            table(d2=shifted(0.0), d16=shifted(0.0)),
+            [
+                "It is not seen to: at none of 2 numbers of dimensions, 2 to 16, does the squared "
+                "error of the VAE differ from the autoencoder's by more than chance explains.",
+                "At 2 dimensions no difference larger than 0.025 is seen; at 16 dimensions no "
+                "difference larger than 0.025 is seen.",
+                METHOD.format(2),
+            ],
+        ),
     ],
-    ids=["yes", "only at few", "from some on", "no"],
+    ids=["yes", "only at few", "from some on", "no", "nowhere"],
 )
 def test_the_answer(made_up: Arrays, sentences: list[str]) -> None:
     assert answer(made_up) == sentences

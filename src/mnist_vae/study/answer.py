@@ -171,12 +171,20 @@ def answer(table: Arrays) -> list[str]:
             "This study cannot say: it has no two seeds of a VAE and an autoencoder with as many "
             "latent dimensions."
         ]
+    if len(found) > 1 and not any(each.differs for each in found):
+        dims = [each.dims for each in found]
+        return [
+            f"It is not seen to: at none of {len(dims)} numbers of dimensions, {dims[0]} to "
+            f"{dims[-1]}, does the squared error of the VAE differ from the autoencoder's by more "
+            "than chance explains.",
+            _findings(found),
+            _method(found),
+        ]
     most, others = found[-1], found[:-1]
     where = f"at {_count(most.dims)}{', the most tried,' if others else ''}"
     sentences = [_capital(f"{_verdict(found)}{where} {finding(most)}.")]
     if others:
-        findings = [f"at {_count(each.dims)} {finding(each)}" for each in others]
-        sentences.append(_capital(f"{'; '.join(findings)}."))
+        sentences.append(_findings(others))
     return [*sentences, _method(found)]
 
 
@@ -196,6 +204,11 @@ def _verdict(found: Sequence[Comparison]) -> str:
     lower = takewhile(lambda each: each.differs and each.difference.mean < 0, reversed(found))
     first = list(lower)[-1]
     return "yes: " if first is most else f"yes, from {_count(first.dims)} on: "
+
+
+def _findings(found: Sequence[Comparison]) -> str:
+    each = [f"at {_count(comparison.dims)} {finding(comparison)}" for comparison in found]
+    return _capital(f"{'; '.join(each)}.")
 
 
 def finding(comparison: Comparison) -> str:
