@@ -89,9 +89,9 @@ def _summary(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            model = found.setdefault(row.pop("model"), {})
-            metrics = model.setdefault(row.pop("latent_dim"), {})
-            metrics[row.pop("metric")] = {key: float(value) for key, value in row.items()}
+            model, dims, metric = row.pop("model"), row.pop("latent_dim"), row.pop("metric")
+            of_model = found.setdefault(model, {}).setdefault(dims, {})
+            of_model[metric] = {key: float(value) for key, value in row.items()}
     return found
 
 
