@@ -30,7 +30,7 @@ reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it
 results: $(READY) ## print the results of all models as a table
 	@python tools/results.py
 
-study: $(READY) ## train every model at many dimensions from many seeds, and compare; 15 minutes
+study: $(READY) ## train every model at many dimensions from many seeds, and compare; an hour
 	@dvc repro studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta
 	@dvc repro report
 
