@@ -206,10 +206,11 @@ def of_grid(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[str, Figu
 
 OVER_DIMS = {
     "squared_error": "squared error per test image",
-    "probe_accuracy": "classes that a linear probe reads, %",
-    "knn_accuracy": "classes that 5 neighbours tell, %",
+    "probe_accuracy": "accuracy, %",
+    "knn_accuracy": "accuracy, %",
     "kl": "KL in nats per image",
-    "frechet_standard": "Fréchet distance of samples of N(0, I)",
+    "frechet_standard": "Fréchet distance",
+    "frechet_mixture": "Fréchet distance",
 }
 """Metrics to draw over the number of latent dimensions, with the label of their axis."""
 

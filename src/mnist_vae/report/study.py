@@ -34,7 +34,9 @@ COLUMNS = {
     "likelihood.calibrated.nll": "nll",
     "latent.knn_accuracy": "knn_accuracy",
     "latent.probe_accuracy": "probe_accuracy",
-    "samples.frechet_prior": "frechet_standard",
+    "samples.standard.frechet": "frechet_standard",
+    "samples.gaussian.frechet": "frechet_gaussian",
+    "samples.mixture.frechet": "frechet_mixture",
 }
 """Metrics of the page, by their paths, that the study measures too: its columns."""
 
@@ -45,6 +47,7 @@ CAPTIONS = {
     "knn_accuracy": "Classes that 5 neighbours tell",
     "kl": "KL",
     "frechet_standard": "Fréchet distance of samples of N(0, I)",
+    "frechet_mixture": "Fréchet distance of samples of a fitted mixture",
     "rate_distortion": "Rate and distortion of KL weights",
     "error_against_seconds": "Squared error against the seconds of a training",
 }
