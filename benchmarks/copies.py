@@ -22,13 +22,10 @@ Change: TypeAlias = Callable[[dict[str, Any]], None]
 
 def copy(project: Path, target: Path, change: Change) -> None:
     """Copy what the stages of a project need but for its data, with other params."""
-    for folder in (
-        "src",
-        "stages",
-        "studies",
-    ):  # with what is compiled already: copying keeps files' times
+    # With what is compiled already: copying keeps files' times.
+    for folder in ("src", "stages", "studies", "versions"):
         shutil.copytree(project / folder, target / folder)
-    for file in ("dvc.yaml", "requirements.txt"):
+    for file in ("dvc.yaml", "pyproject.toml"):
         shutil.copy2(project / file, target / file)
     tree = yaml.safe_load((project / "params.yaml").read_text())
     dataset = Path("datasets") / tree["data"]["dataset"]

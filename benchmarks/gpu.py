@@ -52,7 +52,12 @@ MODELS = ("vae16", "vae2", "sigma16")
 SEEDS = range(3)
 WORKERS = 8
 TESTS = ("tests/nets/test_devices.py", "tests/stages/test_faults.py", "tests/train/test_graph.py")
-STAGES = ("classify", "train", "encode", "embed", "evaluate", "draw", "report")
+STAGES = (
+    *("classify", "train", "encode", "embed", "evaluate", "priors", "real", "sample", "made"),
+    *("draw", "explore", "report"),
+)
+OF_ALL_MODELS = ("classify", "real", "explore", "report")
+NEED_MAPS = ("embed", "draw", "explore", "report")
 
 
 class Card:
@@ -255,15 +260,18 @@ def pipeline(card: Card) -> dict[str, Any]:
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("src", "stages", "dvc.yaml", "requirements.txt", "data"):
+        parts = ("src", "stages", "studies", "versions", "dvc.yaml", "pyproject.toml", "data")
+        for part in parts:
             (folder / part).symlink_to(card.project / part)
         tree["models"] = {model: tree["models"][model] for model in models}
+        tree["made"] = {model: n for model, n in tree["made"].items() if model in models}
         (folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
         for stage in STAGES:
-            if stage in ("embed", "draw", "report") and not embeds:
+            if stage in NEED_MAPS and not embeds:
                 continue
             start = time.perf_counter()
-            for model in [None] if stage in ("classify", "report") else models:
+            of_some = tree["made"] if stage == "made" else models
+            for model in [None] if stage in OF_ALL_MODELS else of_some:
                 python(folder, f"stages/{stage}.py", *([model] if model else []))
             seconds[stage] = time.perf_counter() - start
     return {"models": len(models), "seconds": seconds, "all_seconds": sum(seconds.values())}
