@@ -17,6 +17,8 @@ average, 1,234 images a second (12.5%). See [the page](a_1.5.md); `0.5` is code.
     so is 0.75
 
 | `2 threads, float32` | 6.33 ± 0.07 |
+
+The study has 98.2 nats.
 """
 QUOTES = """\
 README.md:
@@ -24,7 +26,9 @@ README.md:
     {speed.rows.0.a_second:,} images
   - (12.5%)
   - "| {speed.2 threads, float32.mean:.2f} ± {speed.2 threads, float32.sd:.2f} |"
+  - The study has {study.main.vae.16.kl.mean:.1f} nats
 """
+SUMMARY = "model,latent_dim,metric,seeds,mean\nae,2,kl,5,1.0\nvae,2,kl,5,2.0\nvae,16,kl,5,98.205\n"
 SPEED = {"rows": [{"a_second": 1234}], "2 threads, float32": {"mean": 6.331, "sd": 0.069}}
 
 
@@ -34,6 +38,7 @@ def project(tmp_path: Path) -> Path:
         "README.md": TEXT,
         "docs/quotes.yaml": QUOTES,
         "reports/speed.json": json.dumps(SPEED),
+        "reports/study/main/summary.csv": SUMMARY,
         "reports/metrics/vae16.json": json.dumps({"distortion": {"squared_error": 6.3289}}),
         "reports/metrics/vae16.samples.json": json.dumps({"samples": {}}),
     }
@@ -65,6 +70,7 @@ def test_right_numbers_pass_and_are_left_alone(project: Path) -> None:
         ("README.md", "See", "All in 1.6 s. See", "README.md:4: 1.6 is in no piece of docs/quo"),
         ("README.md", "See", "Half, 50%. See", "README.md:4: 50 is in no piece of docs/quotes"),
         ("reports/speed.json", "6.331", "6.451", "README.md:8: 6.33 is 6.45 by speed.2 threads"),
+        ("reports/study/main/summary.csv", "98.205", "97.2", "98.2 is 97.2 by study.main.vae.16."),
         ("docs/quotes.yaml", "a_second", "b_second", "no such number: 'b_second'"),
         ("docs/quotes.yaml", "rows.0", "rows.1", "no such number: list index out of range"),
     ],
