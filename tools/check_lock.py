@@ -30,7 +30,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-NOT_IN_A_CLONE = ("data/", "models/", "reports/explorer.html")
+NOT_IN_A_CLONE = ("data/", "models", "reports/explorer.html")
 """What Git ignores, so that nothing there can be missed."""
 HOURS = "@notebook"
 """Of stages that are run once, and by whoever has the hours."""
