@@ -28,6 +28,7 @@ def measure(
 
     def change(tree: dict[str, Any]) -> None:
         tree["models"] = {name: tree["models"][name] for name in models}
+        tree["made"] = {name: tree["made"][name] for name in models if name in tree["made"]}
 
     with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as empty:
         for folder in map(Path, (mine, empty)):
@@ -37,6 +38,7 @@ def measure(
         (Path(mine) / "data").mkdir()
         for split in ("train", "test"):
             shutil.copy2(project / f"data/{split}.safetensors", Path(mine) / "data")
+        _dvc(mine, "repro", "settings")
         _dvc(mine, "commit", "--force", "download")
         whole = _dvc(mine, "repro", *targets)
         stages = len(yaml.safe_load((Path(mine) / "dvc.lock").read_text())["stages"])

@@ -151,7 +151,10 @@ CHANGES = {
         touch_code("src/mnist_vae/figures/style.py"),
         {"settings", *of("draw"), "explore", "report"},
     ),
-    "network.js": (touch_code("src/mnist_vae/explorer/templates/network.js"), {"explore"}),
+    "network.js": (
+        touch_code("src/mnist_vae/explorer/templates/network.js"),
+        {"explore", "report"},
+    ),
     "optimizer.py": (
         touch_code("src/mnist_vae/train/optimizer.py"),
         {"settings", "classify", *of("train", "made"), "report"},
@@ -175,7 +178,7 @@ CHANGES = {
     ),
     "another version of Matplotlib": (
         lambda copy: (copy / "versions/matplotlib").write_text("9.9\n"),
-        {"settings", *of("draw"), "report"},
+        {"settings", *of("draw"), "explore", "report"},
     ),
     "what no stage reads": (touch_code(".gitignore"), set()),
 }
@@ -267,7 +270,7 @@ def test_what_a_removed_model_leaves_is_pruned(tracked: Path) -> None:
             tracked / "dvc.lock",
             lambda tree: tree["stages"].update({"train@vae9": tree["stages"]["train@vae2"]}),
         )
-        assert stale(tracked) == {"report"}
+        assert stale(tracked) == {"explore", "report"}
         prune = (sys.executable, str(ROOT / "tools/prune.py"))
         dry = run(tracked, *prune, "--dry").stdout.splitlines()
         expected = [*sorted(left), "train@vae9 of dvc.lock"]

