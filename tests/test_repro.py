@@ -325,7 +325,7 @@ def test_a_run_killed_three_times_gives_byte_for_byte_what_one_left_alone_gave(
     assert sum(counted["kills"].values()) == 3
     assert counted["finished_runs"] >= 1
     assert {name.split(":")[0] for name in outputs(small)} == {
-        *("settings", "download", "classify", "explore", "report"),
+        *("settings", "download", "classify", "real", "explore", "report"),
         *of(*EVERY, models=("vae2",)),
     }
 
@@ -374,7 +374,7 @@ def test_what_dvc_was_killed_while_writing_is_made_again(
     assert mend(small, monkeypatch) == 0
     done = run(small, "dvc", "repro")
     assert done.returncode == 0
-    assert re.findall("Running stage '(.*)'", done.stdout) == ["report"]
+    assert re.findall("Running stage '(.*)'", done.stdout) == ["explore", "report"]
     assert outputs(small) == before
 
 
@@ -579,7 +579,7 @@ def plant_what_dvc_does_not_see(copy: Path) -> None:
         replace("requirements.txt", "\ntorch==", "\ntorch==9"),
         replace("dvc.yaml", "      desc: Draw the", "      frozen: true\n      desc: Draw the"),
         touch_code("src/mnist_vae/figures/style.py"),
-        replace("README.md", "over five seeds, ", "over five seeds, 9"),
+        replace("README.md", "squared errors are ", "squared errors are 9"),
         replace("README.md", "MIT licence.", "MIT licence, 5.5 times."),
         replace("reports/benchmark.json", '"gflops_float32": ', '"gflops_float32": 9'),
         replace("src/mnist_vae/nets/__init__.py", "\n", "\nimport os\n"),
@@ -627,7 +627,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             *("dvc.yaml: draw is frozen", "src/mnist_vae/nets/__init__.py"),
             "missing: src/mnist_vae/figures/palette.py",  # by a relative import
             f"of no model or grid in params.yaml: {ORPHAN}: make prune",
-            *("README.md:", " by over_seeds.models.vae16", "5.5 is in no piece of"),
+            *("README.md:", " by study.main.vae.16", "5.5 is in no piece of"),
             "by benchmark.machine.gflops_float32",
         ],
     ),
