@@ -263,7 +263,10 @@ ARRAYS: store.Arrays = {
     "train_mean": NUMBER[2:7],
     "train_labels": np.full(5, 9, np.uint8),
 }
-FACTS: dict[str, Any] = {"model": "vae2", "seed": 0, "epochs": 3, "dataset": "d", "classes": ["a"]}
+FACTS: dict[str, Any] = {
+    **{"model": "vae2", "weights": "0" * 64, "seed": 0, "epochs": 3},
+    **{"dataset": "d", "classes": ["a"]},
+}
 CHANGES: list[Callable[[np.ndarray], np.ndarray]] = [
     np.copy,
     np.transpose,

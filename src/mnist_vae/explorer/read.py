@@ -17,10 +17,12 @@ from mnist_vae.nets import weights
 def models(names: Iterable[str], test: Split) -> list[Model]:
     """What the stages before made of each model and the test images.
 
-    Raises InputError, naming the file, for one that is missing, damaged, of another model or of
-    other weights.
+    Models without convolutions are left out: the page does not compute their layers. Raises
+    InputError, naming the file, for one that is missing, damaged, of another model or of other
+    weights.
     """
-    return [_model(name, test) for name in names]
+    found = (_model(name, test) for name in names)
+    return [model for model in found if model.settings.architecture == "conv"]
 
 
 def _model(name: str, test: Split) -> Model:

@@ -99,8 +99,8 @@ function reading(page, pixels) {
 }
 
 /** A number with a true minus sign, and none before zero. */
-function decimal(value, digits = 2) {
-  const text = value.toFixed(digits);
+function decimal(value, places = 2) {
+  const text = value.toFixed(places);
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
