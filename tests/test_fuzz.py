@@ -261,6 +261,7 @@ ARRAYS: store.Arrays = {
     "labels": np.array([*range(10), 3, 7], np.uint8),
     "class_latents": NUMBER[:10],
     "train_mean": NUMBER[2:7],
+    "train_logvar": -NUMBER[2:7],
     "train_labels": np.full(5, 9, np.uint8),
 }
 FACTS: dict[str, Any] = {
