@@ -48,8 +48,9 @@ def main() -> None:
         made = labelled_pictures(vae, of_classes, count, rng)
         pictures, labels = (devices.to_device(array, device) for array in made)
         network = Classifier(len(test.classes), image_size=test.image_size, channels=test.channels)
+        epochs = settings.recipe.for_images(count).epochs
         for epoch in train(network, settings, pictures, labels, seed=model.seed):
-            progress, loss = f"{epoch.number}/{settings.epochs}", epoch.means["loss"]
+            progress, loss = f"{epoch.number}/{epochs}", epoch.means["loss"]
             print(f"{name}, epoch {progress}: cross-entropy {loss:.4f}", flush=True)
         measured = {
             "test_accuracy": accuracy(classify(network, test.images).labels, test.labels),

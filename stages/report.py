@@ -23,7 +23,7 @@ from mnist_vae.report import (
     tables,
 )
 from mnist_vae.report.compared import of_all_models
-from mnist_vae.report.document import Link, Play
+from mnist_vae.report.document import Link
 from mnist_vae.report.models import ordered
 from mnist_vae.settings import Seed, check, read_params
 
@@ -69,8 +69,7 @@ def main() -> None:
     page = content.compose(
         models, measured, sizes, classifier, real, data, settings, facts, grids, links()
     )
-    play = small.read(Path("reports/play.json"))
-    page = page._replace(explorer="explorer.html", play=play and Play(*play))
+    page = page._replace(explorer="explorer.html", play=small.read(Path("reports/play.json")))
 
     for name, png in compared.items():
         store.write_bytes(Path("reports") / name, png)

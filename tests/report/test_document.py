@@ -9,6 +9,7 @@ import re
 import pytest
 from support.pages import HOSTILE, Reader, everywhere, rendered
 
+from mnist_vae.explorer import small
 from mnist_vae.report import document, html, markdown
 from mnist_vae.report.document import Cell, CodeBlock, DefinitionList, Gallery, Paragraph, Picture
 
@@ -84,7 +85,7 @@ def test_contents_lead_to_all_but_the_first_section() -> None:
 
 def test_something_to_play_with_stands_beside_the_answer_and_may_run() -> None:
     figures = Gallery([Picture("a.png", "alt", "", (8, 4))])
-    toy = document.Play("<b>toy</b>", "b { color: red }", 'document.title = "ran"')
+    toy = small.Fragment("<b>toy</b>", "b { color: red }", 'document.title = "ran"')
     plain = page(figures, Paragraph(["after"]))
     written = html.render(plain._replace(play=toy, explorer="explorer.html"))
     assert written.index("a.png") < written.index("<b>toy</b>") < written.index("after")

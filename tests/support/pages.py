@@ -27,7 +27,7 @@ from support.studies import table_of
 
 
 class Reader(HTMLParser):
-    """Elements with their attributes, and the text outside <style>; refuses a wrong nesting."""
+    """Elements with their attributes, and the text that is shown; refuses a wrong nesting."""
 
     VOID = frozenset({"meta", "link", "img", "br", "hr"})
 
@@ -49,7 +49,7 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & {*self.open}:
             self.texts.append(data)
 
     @property

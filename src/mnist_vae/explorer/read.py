@@ -8,7 +8,7 @@ from pathlib import Path
 from mnist_vae.explorer.content import Model
 from mnist_vae.files.latents import LATENTS
 from mnist_vae.files.maps import MAPS
-from mnist_vae.files.priors import PRIORS
+from mnist_vae.files.priors import read_priors
 from mnist_vae.files.split import Split
 from mnist_vae.latents.priors import of_arrays
 from mnist_vae.nets import weights
@@ -36,7 +36,10 @@ def _model(name: str, test: Split) -> Model:
     maps, laid = MAPS.read(
         Path(f"data/maps/{name}.safetensors"), sizes={"N": len(test.images)}, model=name
     )
-    fitted, _ = PRIORS.read(
-        Path(f"data/priors/{name}.safetensors"), sizes={"D": network.latent_dim}, **whose
+    fitted, _ = read_priors(
+        Path(f"data/priors/{name}.safetensors"),
+        dim=network.latent_dim,
+        classes=len(test.classes),
+        **whose,
     )
     return Model(name, facts.settings, network, latents, maps, laid.method, of_arrays(fitted))

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 from urllib.parse import quote
 
+from mnist_vae.explorer.small import Fragment
+
 
 class Link(NamedTuple):
     """Text that leads to an address or to a file beside the page."""
@@ -120,14 +122,6 @@ class Section(NamedTuple):
         return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
 
-class Play(NamedTuple):
-    """Something to play with, as parts of an HTML page that are put there as they are."""
-
-    markup: str
-    style: str
-    script: str
-
-
 class Page(NamedTuple):
     """A title and sections; the contents follow the first of them.
 
@@ -139,7 +133,7 @@ class Page(NamedTuple):
     sections: Sequence[Section]
     links: Sequence[Link] = ()
     explorer: str = ""
-    play: Play | None = None
+    play: Fragment | None = None
 
 
 def show_turns(written: str) -> str:

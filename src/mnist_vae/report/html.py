@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mnist_vae.explorer import page as inline
 from mnist_vae.report import document
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -33,19 +32,15 @@ def render(page: document.Page) -> str:
     for kind in (*get_args(document.Block), *get_args(document.Inline)):
         environment.tests[kind.__name__] = _instance_of(kind)
     style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    policy = ["default-src 'none'", "img-src 'self' file: data:", f"style-src {_hash(style)}"]
+    styles = f"style-src {inline.source(style)}"
+    policy = ["default-src 'none'", "img-src 'self' file: data:", styles]
     if page.play:
-        policy[-1] += f" {_hash(page.play.style)}"
-        policy.append(f"script-src {_hash(page.play.script)}")
+        policy[-1] += f" {page.play.style_source}"
+        policy.append(f"script-src {page.play.script_source}")
     text = environment.get_template("page.html").render(
         page=page, style=style, policy="; ".join(policy)
     )
     return document.show_turns(text)
-
-
-def _hash(text: str) -> str:
-    """The text of an inline element as a content security policy names it."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _instance_of(kind: type) -> Callable[[object], bool]:
