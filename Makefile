@@ -22,13 +22,13 @@ help: ## list the targets
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
 	@dvc repro || { python tools/mend_lock.py && dvc repro; }
-	@echo && python tools/results.py
+	@echo && python tools/table.py
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
-	@echo "metrics: reports/metrics/MODEL*.json; this table again: make results"
+	@echo "metrics: reports/metrics/MODEL*.json; this table again: make results, dvc metrics show"
 
 results: $(READY) ## print the results of all models as a table
-	@python tools/results.py
+	@python tools/table.py
 
 study: $(READY) ## train every model at many dimensions from many seeds, and compare; an hour
 	@dvc repro studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta

@@ -57,6 +57,8 @@ def main() -> None:
             "pictures": count,
         }
     store.write_json(Path(f"reports/metrics/{name}.made.json"), {"made": measured})
+    result = {"accuracy": measured["test_accuracy"]} if measured else {}
+    store.write_json(Path(f"reports/results/{name}.made.json"), result)
 
 
 if __name__ == "__main__":

@@ -44,11 +44,12 @@ def train(name: str, settings: ModelSettings, recipe: Recipe, seed: int) -> None
     drawn = data.binarise == "stochastic"
 
     with parallel.together(device):
-        first, kept = parallel.is_first(), None  # the first of several processes writes
-        if first:
+        first, kept, shown = parallel.is_first(), None, None
+        if first:  # of several processes the first writes
             kept = autoencode.checkpoints_of(
                 name, settings, recipe, images, seed=seed, binarise=drawn, device=device
             )
+            shown = progress.Progress(name, recipe.epochs, len(images), len(kept.epochs))
         epochs = autoencode.train(
             vae,
             settings,
@@ -58,10 +59,10 @@ def train(name: str, settings: ModelSettings, recipe: Recipe, seed: int) -> None
             binarise=drawn,
             device=device,
             checkpoints=kept,
+            tick=shown.tick if shown else None,
         )
-        if kept:
-            done = len(kept.epochs)
-            epochs = progress.follow(epochs, recipe.epochs, len(images), name, done)
+        if shown:
+            epochs = shown.follow(epochs)
         curve = []
         for epoch in epochs:
             curve.append((epoch.number, epoch.means))

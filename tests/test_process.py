@@ -129,29 +129,40 @@ import os, sys, time
 {start}
 print(os.getpid(), flush=True)
 try:
-    time.sleep(60)
+    {work}
 except BaseException as error:  # SIGTERM is Ctrl-C once a stage runs, and may be cleaned up after
     print(type(error).__name__, flush=True)
 """
-STARTED = "import signal, start; signal.signal(signal.SIGTERM, signal.default_int_handler)"
-WATCHED = (
-    "import signal; from mnist_vae import process; process.sys.platform = 'another';"
-    "signal.signal(signal.SIGTERM, signal.default_int_handler); process._end_with_parent()"
+TOLD = "import signal; signal.signal(signal.SIGTERM, signal.default_int_handler); "
+STARTED = f"{TOLD}import start"
+NOT_LINUX = (
+    f"{TOLD}from pathlib import Path; from mnist_vae import process;"
+    "process.Path = lambda name: Path('/nowhere'); import start"
 )
-PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
+PARENT = (
+    "import subprocess, sys; subprocess.run([*sys.argv[2:], sys.executable, '-c', sys.argv[1]])"
+)
+SHELL = ("sh", "-c", '"$@"; exit', "sh")  # one that waits, as Debian's does for all commands
 
 
-def end_of_the_stage(start: str, number: signal.Signals, **variables: str) -> str:
-    """What a stage says that its parent's death ends, or "goes on"."""
+def end_of_the_stage(
+    start: str,
+    number: signal.Signals,
+    *between: str,
+    work: str = "time.sleep(60)",
+    **variables: str,
+) -> str:
+    """What a stage says that the death of its parent, or of the one before, ends; or "goes on"."""
     env = environment(ROOT) | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT / 'stages'}"}
     with subprocess.Popen(
-        [sys.executable, "-c", PARENT, STAGE.format(start=start)],
+        [sys.executable, "-c", PARENT, STAGE.format(start=start, work=work), *between],
         stdout=subprocess.PIPE,
         text=True,
         env=env | variables,
     ) as parent:
         assert parent.stdout
         stage = psutil.Process(int(parent.stdout.readline()))
+        assert (stage.ppid() != parent.pid) == bool(between)
         parent.send_signal(number)
         parent.wait(60)
         try:
@@ -163,13 +174,26 @@ def end_of_the_stage(start: str, number: signal.Signals, **variables: str) -> st
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("start", [STARTED, WATCHED], ids=["Linux", "elsewhere"])
-def test_a_stage_ends_with_the_dvc_that_runs_it(start: str, number: signal.Signals) -> None:
-    assert end_of_the_stage(start, number, DVC_STAGE="train@vae2") == "KeyboardInterrupt"
+@pytest.mark.parametrize(
+    ("start", "between"),
+    [(STARTED, ()), (STARTED, SHELL), (NOT_LINUX, ())],
+    ids=["Linux", "through a shell", "elsewhere"],
+)
+def test_a_stage_ends_with_the_dvc_that_runs_it(
+    start: str, between: tuple[str, ...], number: signal.Signals
+) -> None:
+    assert end_of_the_stage(start, number, *between, DVC_STAGE="train") == "KeyboardInterrupt"
 
 
 def test_a_stage_started_by_hand_may_outlive_its_shell() -> None:
     assert end_of_the_stage(STARTED, signal.SIGKILL) == "goes on"
+
+
+def test_an_interrupt_that_is_lost_comes_again() -> None:
+    """Python drops what is raised in a destructor."""
+    lost = f"{STARTED}\nclass Slow:\n    def __del__(self): time.sleep(2)"
+    end = end_of_the_stage(lost, signal.SIGKILL, work="Slow(); time.sleep(60)", DVC_STAGE="train")
+    assert end == "KeyboardInterrupt"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread would see it")

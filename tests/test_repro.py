@@ -36,7 +36,10 @@ from mnist_vae.files.maps import MAPS
 
 EPOCHS = 10  # some seconds, so that kills meet trainings too
 CURVE = "reports/curves/vae2.csv"
-EVERY = ("train", "encode", "embed", "priors", "evaluate", "sample", "made", "draw")
+EVERY = (
+    *("train", "encode", "embed", "priors", "evaluate", "sample", "made", "draw"),
+    "results",
+)
 
 
 def of(*stages: str, models: tuple[str, ...] = (MODEL, OTHER)) -> set[str]:
@@ -210,6 +213,8 @@ MAKERS = {
     "reports/metrics/vae2.json": "evaluate@vae2",
     "reports/metrics/vae2.samples.json": "sample@vae2",
     "reports/metrics/vae2.made.json": "made@vae2",
+    "reports/results/vae2.json": "results@vae2",
+    "reports/results/vae2.made.json": "made@vae2",
     "reports/figures/vae2/samples.png": "draw@vae2",
     "versions/torch": "train@vae2",  # which no stage makes
 }

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
@@ -35,31 +36,43 @@ def start() -> None:
     gc.set_threshold(100_000)
     sys.excepthook = _end
     if "DVC_STAGE" in os.environ:  # by hand, a stage may outlive the shell that it is started from
-        _end_with_parent()
+        _end_with_dvc()
 
 
-PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
-
-
-def _end_with_parent() -> None:
+def _end_with_dvc() -> None:
     """Have this process told to end as soon as DVC has ended that runs it, killed or not.
 
     Left alone it would go on, and write what a next run takes for its own.
     """
-    parent = os.getppid()
-    if sys.platform != "linux":
-        threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    runners = _runners()
+    threading.Thread(target=_watch, args=(runners,), daemon=True).start()
     # DVC may have ended before. Then another session's process is the parent now.
-    if os.getsid(parent) != os.getsid(0):
+    if os.getsid(runners[-1]) != os.getsid(0):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
+def _runners() -> list[int]:
+    """What runs this process: its parent; and DVC behind that, if the parent is a shell of DVC's.
+
+    Some shells become the command that they are given, others wait for it.
+    """
+    parent = os.getppid()
+    try:
+        words = Path(f"/proc/{parent}/cmdline").read_bytes().split(b"\0")
+        state = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # gone by now; or no Linux, and the shells of macOS become the command
+        return [parent]
+    if b"-c" not in words[1:4]:
+        return [parent]
+    return [parent, int(state.rpartition(")")[2].split()[1])]
+
+
+def _watch(runners: list[int]) -> None:
+    while _runners() == runners:
         time.sleep(0.2)
-    os.kill(os.getpid(), signal.SIGTERM)
+    while True:  # for an exception can be lost, in a destructor
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
 
 
 def _end(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

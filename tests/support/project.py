@@ -62,8 +62,12 @@ def write_images(project: Path) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Of commands in a copy: its code as if installed, this Python, nothing of other copies."""
-    return os.environ | {
+    """Of commands in a copy: its code as if installed, this Python, nothing of other copies.
+
+    And no shell of the user's: DVC then takes sh, and where that waits for what it runs, a stage is
+    no child of DVC's.
+    """
+    return {name: value for name, value in os.environ.items() if name != "SHELL"} | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(folder / "src"),
         "DVC_SITE_CACHE_DIR": str(folder / ".dvc" / "tmp" / "site"),

@@ -234,3 +234,16 @@ def test_bfloat16_is_only_computed_in_where_the_hardware_has_it(
     monkeypatch.setattr(devices, "has_bfloat16", lambda device: there)
     recipe = replace(RECIPE, precision=precision)
     assert loop.pick_dtype(recipe, torch.device("cpu")) == dtype
+
+
+def test_each_step_is_told_with_the_part_of_its_epoch() -> None:
+    told: list[tuple[int, float]] = []
+    line = make_line()
+    done = replace(GROWING, batch_size=16, last_batch_size=None, epochs=2)
+    list(
+        loop.train(
+            line, done, peak=0.01, seed=0, tick=lambda epoch, part: told.append((epoch, part))
+        )
+    )
+    assert [len(batch[0]) for batch in line.batches] == 2 * [16, 16, 8]
+    assert told == [(epoch, step / 3) for epoch in (1, 2) for step in (1, 2, 3)]

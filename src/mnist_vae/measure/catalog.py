@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from mnist_vae.measure.dataset import DatasetFacts, neighbours
 
@@ -26,6 +26,14 @@ class Metric(NamedTuple):
     """Names in ``SOURCES``."""
     error: str = ""
     """Path of the number's standard error, where there is one."""
+
+
+def lookup(metrics: Mapping[str, Any], path: str) -> Any:
+    """The value at a path of dotted keys, or None where there is none."""
+    value: Any = metrics
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
 
 
 SOURCES: Mapping[str, str] = {

@@ -14,7 +14,8 @@ from mnist_vae.figures import comparison
 from mnist_vae.figures.study import draw_sweeps
 from mnist_vae.figures.style import INK, STYLE, canvas
 from mnist_vae.files.store import Arrays
-from mnist_vae.report.tables import Metrics, lookup, number
+from mnist_vae.measure.catalog import lookup
+from mnist_vae.report.tables import Metrics, number
 from mnist_vae.study.summary import is_sweep
 
 HEIGHT = 3.9  # inches

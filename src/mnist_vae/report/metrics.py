@@ -9,8 +9,7 @@ from typing import Any
 from mnist_vae import settings
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
-from mnist_vae.measure.catalog import METRICS, SAMPLED
-from mnist_vae.report.tables import lookup
+from mnist_vae.measure.catalog import METRICS, SAMPLED, lookup
 
 ALWAYS = ("epochs", "parameters", "train.loss", "train.squared_error", "distortion.squared_error")
 """What every model has."""

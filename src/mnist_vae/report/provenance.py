@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from mnist_vae.measure.catalog import lookup
 from mnist_vae.measure.dataset import DatasetFacts
 from mnist_vae.report.document import Block, Code, CodeBlock, DefinitionList, Paragraph
-from mnist_vae.report.tables import Metrics, lookup, series
+from mnist_vae.report.tables import Metrics, series
 
 
 def provenance(

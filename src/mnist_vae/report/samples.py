@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mnist_vae.measure.catalog import SAMPLED, Metric
+from mnist_vae.measure.catalog import SAMPLED, Metric, lookup
 from mnist_vae.report.document import Block, Cell, Paragraph, Table
-from mnist_vae.report.tables import ABSENT, Metrics, lookup, number, row_name, show
+from mnist_vae.report.tables import ABSENT, Metrics, number, row_name, show
 
 PRIORS = {
     "standard": "N(0, I)",

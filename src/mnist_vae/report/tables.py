@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from mnist_vae.measure.catalog import METRICS, SOURCES, Metric
+from mnist_vae.measure.catalog import METRICS, SOURCES, Metric, lookup
 from mnist_vae.report.document import Cell, Link, Table
 from mnist_vae.report.study import Counterparts
 
@@ -19,14 +19,6 @@ ABSENT = "–"
 
 
 # ---- Numbers ------------------------------------------------------------------------------------
-
-
-def lookup(metrics: Metrics, path: str) -> Any:
-    """The value at a path of dotted keys, or None where there is none."""
-    value: Any = metrics
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
 
 
 def number(metrics: Metrics, path: str) -> float | None:

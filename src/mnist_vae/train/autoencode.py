@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -76,6 +76,7 @@ def train(
     binarise: bool = False,
     device: torch.device | None = None,
     checkpoints: Checkpoints | None = None,
+    tick: Callable[[int, float], None] | None = None,
 ) -> Iterator[loop.Epoch]:
     """Initialize and train a network in place; see ``loop.train``, and ``Autoencode.binarise``.
 
@@ -92,7 +93,7 @@ def train(
     initialize.initialize(network, recipe.initialization, generator, pixel_mean)
     task = Autoencode(network.to(device or images.device), settings, (images,), binarise)
     yield from loop.train(
-        task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints
+        task, recipe, peak=recipe.peak(settings), seed=seed, checkpoints=checkpoints, tick=tick
     )
     if recipe.recentre and network.variational:
         recentre(network, images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import torch
@@ -73,6 +73,7 @@ def train(
     peak: float,
     seed: int,
     checkpoints: Checkpoints | None = None,
+    tick: Callable[[int, float], None] | None = None,
 ) -> Iterator[Epoch]:
     """Train a network in place, from its parameters as they are, and yield each epoch as it ends.
 
@@ -81,6 +82,7 @@ def train(
 
     ``peak`` is the highest learning rate. With ``checkpoints`` a training that was killed goes on
     after its last epoch: the epochs before are yielded again, and the end is the same bit for bit.
+    ``tick`` is told after each step which epoch it was of, and what part of that is done.
 
     Order and noise are drawn on the CPU from the seed and the epoch's number, so that they are the
     same on every device. Raises InputError when the loss or a weight is no longer a number.
@@ -106,10 +108,13 @@ def train(
 
     batches = feed(task, recipe, seed, len(done) + 1, device)
     for epoch in range(len(done) + 1, recipe.epochs + 1):
-        rates = recipe.rates(epoch, steps=math.ceil(size / recipe.batch(epoch)))
+        steps = math.ceil(size / recipe.batch(epoch))
+        rates = (peak * torch.tensor(recipe.rates(epoch, steps=steps))).to(device)
         sums.zero_()
-        for batch, rate in zip(batches, (peak * torch.tensor(rates)).to(device), strict=True):
+        for number, (batch, rate) in enumerate(zip(batches, rates, strict=True), 1):
             step(rate, *batch)
+            if tick:
+                tick(epoch, number / steps)
         if epoch < recipe.epochs:
             batches = feed(task, recipe, seed, epoch + 1, device)  # while a GPU is still busy
         means = dict(zip(task.terms, (parallel.add_up(sums) / size).tolist(), strict=True))

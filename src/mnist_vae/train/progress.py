@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -10,33 +11,72 @@ from tqdm import tqdm
 
 from mnist_vae.train.loop import Epoch
 
+# Without tqdm's own times: they follow the wall clock, which may be set back meanwhile.
+SHAPE = "{desc}: {percentage:3.0f}%|{bar}| {unit}{postfix}"
 
-def follow(
-    epochs: Iterable[Epoch], total: int, images: int, name: str, done: int = 0
-) -> Iterator[Epoch]:
-    """Pass epochs on, showing loss, images a second and the time left.
 
-    The first ``done`` epochs were trained by an earlier run and are passed on in silence.
+class Progress:
+    """Shows epochs, loss, images a second and the time left of a training of ``total`` epochs.
 
-    A bar on a terminal; elsewhere (CI, a log file) a line an epoch.
+    A bar on a terminal, which moves at each percent of an epoch; elsewhere (CI, a log file) a line
+    an epoch. The first ``done`` epochs were trained by an earlier run and pass in silence.
     """
-    live = sys.stderr.isatty()
-    start = last = time.perf_counter()
-    # Without tqdm's own times: they follow the wall clock, which may be set back meanwhile.
-    shape = "{l_bar}{bar}| {n_fmt}/{total_fmt}{postfix}"
-    with tqdm(total=total, initial=done, desc=name, disable=not live, bar_format=shape) as bar:
-        for epoch in epochs:
-            now = time.perf_counter()
-            if epoch.number <= done:
+
+    def __init__(self, name: str, total: int, images: int, done: int = 0) -> None:
+        self._name, self._total, self._images, self._done = name, total, images, done
+        self._live = sys.stderr.isatty()
+        self._start = self._last = time.perf_counter()
+        self._loss = ""
+        self._bar = tqdm(
+            total=100 * total,
+            initial=100 * done,
+            disable=not self._live,
+            bar_format=SHAPE,
+            unit="",
+            ncols=_width() - 1,  # in the last column some terminals begin a new line
+        )
+        self._bar.set_description_str(f"{name}, epoch {done + 1}/{total}", refresh=False)
+
+    def tick(self, epoch: int, part: float) -> None:
+        """Show that ``part`` of an epoch is done, from 0 to 1."""
+        percent = int(100 * part)
+        if self._live and percent > self._bar.n - 100 * (epoch - 1):
+            self._show(epoch, percent, time.perf_counter())
+
+    def follow(self, epochs: Iterable[Epoch]) -> Iterator[Epoch]:
+        """Pass epochs on, and show each as it ends."""
+        with self._bar:
+            for epoch in epochs:
+                if epoch.number > self._done:
+                    now = time.perf_counter()
+                    self._loss = f"loss {epoch.means['loss']:.3f}, "
+                    if self._live:
+                        self._show(epoch.number, 100, now)
+                    else:
+                        speed, left = self._speed_and_left(epoch.number, 100, now)
+                        where = f"{self._name}: epoch {epoch.number}/{self._total}"
+                        print(f"{where}, {self._loss}{speed}, {left}", flush=True)
+                    self._last = now
                 yield epoch
-                continue
-            speed = images / (now - last)
-            left = (now - start) / (epoch.number - done) * (total - epoch.number)
-            status = f"loss {epoch.means['loss']:.3f}, {speed:,.0f} images/s, {left:.0f} s left"
-            if live:
-                bar.update(epoch.number - bar.n)
-                bar.set_postfix_str(status)
-            else:
-                print(f"{name}: epoch {epoch.number}/{total}, {status}", flush=True)
-            last = now
-            yield epoch
+
+    def _show(self, epoch: int, percent: int, now: float) -> None:
+        speed, left = self._speed_and_left(epoch, percent, now)
+        self._bar.n = 100 * (epoch - 1) + percent
+        self._bar.unit = f"{self._loss}{speed}"
+        self._bar.set_description_str(f"{self._name}, epoch {epoch}/{self._total}", refresh=False)
+        self._bar.set_postfix_str(left)  # and draws it
+
+    def _speed_and_left(self, epoch: int, percent: int, now: float) -> tuple[str, str]:
+        part = percent / 100
+        speed = part * self._images / (now - self._last)
+        trained = epoch - 1 + part - self._done
+        left = (now - self._start) / trained * (self._total - self._done - trained)
+        return f"{speed:,.0f} images/s", f"{left:.0f} s left"
+
+
+def _width() -> int:
+    """Columns of the terminal; 80 where it does not say, for tqdm would then show nothing."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
