@@ -15,8 +15,9 @@ import pytest
 import yaml
 from PIL import Image
 from support.mnist_files import FILES, idx, lay_out, source_yaml
-from support.pictures import save, tint
+from support.pictures import save
 from support.project import images_of
+from tinted import tint
 
 from mnist_vae.data import fetch
 from mnist_vae.data.dataset import Dataset, DataSettings, read_dataset
