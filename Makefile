@@ -25,7 +25,7 @@ reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it
 	@echo && python tools/table.py
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
-	@echo "metrics: reports/metrics/MODEL*.json; this table again: make results, dvc metrics show"
+	@echo "metrics: reports/metrics/MODEL*.json; this table again: make results"
 
 results: $(READY) ## print the results of all models as a table
 	@python tools/table.py

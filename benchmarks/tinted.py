@@ -10,12 +10,13 @@ from beside import ROOT, run
 
 import numpy as np
 
+from mnist_vae.errors import InputError
 from mnist_vae.files import store
 from mnist_vae.files.split import read_split
 
 COLOURS = np.array([[235, 90, 70], [250, 220, 90], [110, 200, 250], [240, 240, 240]], float)
 OUTPUT = ROOT / "datasets" / "tinted.npz"
-COUNTS = {"train": 30_000, "test": 5_000}
+TRAIN, TEST = 30_000, 5_000
 
 
 def tint(digits: np.ndarray, size: int = 32, seed: int = 0) -> np.ndarray:
@@ -37,15 +38,17 @@ def tint(digits: np.ndarray, size: int = 32, seed: int = 0) -> np.ndarray:
 
 
 def main() -> None:
-    arrays = {}
-    for seed, (split, count) in enumerate(COUNTS.items(), 3):
-        digits = read_split(split, grey=True)
-        prefix = "" if split == "train" else "test_"
-        arrays[f"{prefix}images"] = tint(digits.images[:count, 0], seed=seed)
-        if digits.labels is not None:
-            arrays[f"{prefix}labels"] = digits.labels[:count]
+    train, test = read_split("train", grey=True), read_split("test", grey=True)
+    if train.labels is None or test.labels is None:
+        raise InputError("data: found images without labels, needs MNIST's")
     with store.replacing(OUTPUT) as path, path.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(
+            file,
+            images=tint(train.images[:TRAIN, 0], seed=3),
+            labels=train.labels[:TRAIN],
+            test_images=tint(test.images[:TEST, 0], seed=4),
+            test_labels=test.labels[:TEST],
+        )
 
 
 if __name__ == "__main__":

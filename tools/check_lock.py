@@ -32,6 +32,8 @@ from dvc.repo import Repo
 
 NOT_IN_A_CLONE = ("data/", "models/", "reports/explorer.html/")
 """What Git ignores, so that nothing there can be missed."""
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same as safe_load's; in C, where PyYAML has it, in a tenth of the time."""
 HOURS = "@notebook"
 """Of stages that are run once, and by whoever has the hours."""
 
@@ -46,7 +48,7 @@ def dvc(*args: str) -> subprocess.CompletedProcess[str]:
 def stages_of(lock: Path) -> list[str]:
     """The stages of a lock file, which have run; none of one that DVC cannot read either."""
     try:
-        return [*yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]]
+        return [*yaml.load(lock.read_text(encoding="utf-8"), Loader=LOADER)["stages"]]
     except (FileNotFoundError, ValueError, yaml.YAMLError, TypeError, KeyError):
         return []
 
@@ -83,9 +85,9 @@ def lock() -> Iterator[str]:
     """
     # Of the study those that have run: a grid without results says nothing that could be wrong.
     targets = [name for name in ("dvc.yaml", *studied()) if Path(name.split(":")[0]).exists()]
-    dry = [dvc("repro", "--dry", "--allow-missing", target) for target in targets]
-    output = [line for done in dry for line in done.stdout.splitlines()]
-    running = list(dict.fromkeys(line for line in output if line.startswith("Running stage")))
+    dry = dvc("repro", "--dry", "--allow-missing", *targets)
+    lines = dry.stdout.splitlines()
+    running = list(dict.fromkeys(line for line in lines if line.startswith("Running stage")))
     stale = [line for line in running if HOURS not in line]
     if stale != running:
         print(
@@ -105,7 +107,7 @@ def lock() -> Iterator[str]:
         and (stage in targets or "studies/" not in stage)
         and (words := reasons(entries))
     }
-    if all(done.returncode == 0 for done in dry) and not stale and not changed:
+    if dry.returncode == 0 and not stale and not changed:
         return
     of_study = [name for name in changed or stale if "studies/dvc.yaml" in name]
     commands = [
@@ -113,7 +115,7 @@ def lock() -> Iterator[str]:
         *(["`make study`"] if of_study else []),
     ]
     details = [f"{stage}: {', '.join(words)}" for stage, words in changed.items()]
-    details = details or stale or [done.stderr.strip() for done in dry]
+    details = details or stale or [dry.stderr.strip()]
     run = " and ".join(commands)
     head = f"dvc.lock does not match; run {run} and commit the results"
     yield "\n  ".join([head, *filter(None, details)])

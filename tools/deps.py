@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import yaml
 
@@ -30,6 +32,7 @@ TEMPLATES = "templates"
 """A module whose source names this folder depends on every file of it, beside the module."""
 VERSIONS = "versions"
 """As above, but in the project's top folder."""
+SCRIPT = re.compile(r"stages/\w+\.py")
 PACKAGES = {  # what computes or draws something of a result, by the name that is imported
     "PIL": "pillow",
     "jinja2": "jinja2",
@@ -50,7 +53,7 @@ def code_deps(command: str, root: Path = ROOT) -> list[str]:
 
     Raises ValueError where the command runs no script of stages/, or one that is not there.
     """
-    scripts = [root / name for name in re.findall(r"\bstages/\w+\.py\b", command)]
+    scripts = [root / name for name in re.findall(rf"\b{SCRIPT.pattern}\b", command)]
     if not scripts:
         raise ValueError(f"the command {command!r} runs no script of stages/")
     if missing := [script for script in scripts if not script.is_file()]:
@@ -65,12 +68,12 @@ def code_deps(command: str, root: Path = ROOT) -> list[str]:
         if (file, functions_too) in reached:
             continue
         reached.add((file, functions_too))
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        if file.name != "__init__.py" or _holds_code(tree):
+        source = _read(file.read_text(encoding="utf-8"))
+        if file.name != "__init__.py" or source.holds_code:
             deps.add(file)
-        deps.update(_templates(file, tree, root))
-        queue += [(script, True) for script in _scripts(tree, root)]
-        for name in _imported_names(file, tree, functions_too, root):
+        deps.update(_templates(file, source, root))
+        queue += [(root / word, True) for word in source.words if SCRIPT.fullmatch(word)]
+        for name in _imported_names(file, source, functions_too, root):
             if package := PACKAGES.get(name.split(".")[0]):
                 deps.add(root / VERSIONS / package)
             target = _source(name, root) or _source(name.rpartition(".")[0], root)
@@ -94,12 +97,39 @@ def _source(name: str, root: Path) -> Path | None:
     return None
 
 
-def _imported_names(file: Path, tree: ast.Module, functions_too: bool, root: Path) -> Iterator[str]:
+class Source(NamedTuple):
+    """What a file's syntax tree says of what it depends on."""
+
+    holds_code: bool
+    """Whether it holds more than a docstring."""
+    words: tuple[str, ...]
+    """All strings."""
+    imports: dict[bool, list[ast.Import | ast.ImportFrom]]
+    """Imports that are run when it is, and those in functions too (True)."""
+
+
+@functools.cache
+def _read(text: str) -> Source:
+    tree = ast.parse(text)
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    imports = {
+        functions_too: [
+            node
+            for node in _nodes(tree, functions_too)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        for functions_too in (False, True)
+    }
+    holds_code = len(tree.body) > (ast.get_docstring(tree) is not None)
+    return Source(holds_code, tuple(x for x in constants if isinstance(x, str)), imports)
+
+
+def _imported_names(file: Path, source: Source, functions_too: bool, root: Path) -> Iterator[str]:
     """Dotted names that a file imports: modules, and names that may be modules of a package."""
-    for node in _nodes(tree, functions_too):
+    for node in source.imports[functions_too]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             origin = node.module or ""
             if node.level:
                 package = file.parents[node.level - 1].relative_to(root / "src")
@@ -116,23 +146,11 @@ def _nodes(tree: ast.AST, functions_too: bool) -> Iterator[ast.AST]:
             yield from _nodes(node, functions_too)
 
 
-def _holds_code(tree: ast.Module) -> bool:
-    """Whether a module holds more than a docstring."""
-    return len(tree.body) > (ast.get_docstring(tree) is not None)
-
-
-def _templates(file: Path, tree: ast.Module, root: Path) -> Iterator[Path]:
-    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    named = {str(value).split("/")[0] for value in constants}
+def _templates(file: Path, source: Source, root: Path) -> Iterator[Path]:
+    named = {word.split("/")[0] for word in source.words}
     for folder in (file.parent / TEMPLATES, root / VERSIONS):
         if folder.name in named:
             yield from (path for path in folder.rglob("*") if path.is_file())
-
-
-def _scripts(tree: ast.Module, root: Path) -> Iterator[Path]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and re.fullmatch(r"stages/\w+\.py", str(node.value)):
-            yield root / str(node.value)
 
 
 # --- What dvc.yaml says ---------------------------------------------------------------------------

@@ -97,6 +97,8 @@ PASSES = {
     "report reports/classifier.json": {"with other numbers"},
     "report reports/real.json": {"with other numbers"},
     "report reports/curves": {"with other numbers", "another model's"},
+    "results reports/metrics/${key}.json": {"another model's"},
+    "results reports/metrics/${key}.samples.json": {"another model's"},
     "report reports/metrics": {"another model's"},
     "report reports/figures": {
         *("truncated", "a byte flipped", "with other numbers", "another model's", "missing")

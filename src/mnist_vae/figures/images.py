@@ -58,12 +58,13 @@ def draw_classes_decoded(
     misread = misread_classes(names, read)
     below = 0 if len(tiles) == 1 else height // 3 * (4 if misread else 2)
     rows, columns = _draw_sheet(ax, tiles, gap=2, below=below)
-    font: dict[str, Any] = {"fontsize": 10 if max(map(len, shown)) <= 2 else 8}
+    short = max(map(len, shown)) <= 2
+    font: dict[str, Any] = {"fontsize": 10 if short else 8}
     for label, other in misread.items():
         row, column = divmod(label, len(columns))
         place = columns[column], rows[row] + 0.55 * height
         text = f"read\n{shorten(other, 10)}"
-        ax.text(*place, text, ha="center", va="top", fontsize=9, color=ACCENT)
+        ax.text(*place, text, ha="center", va="top", fontsize=9 if short else 7, color=ACCENT)
     if len(tiles) == 1:
         ax.set_xticks(columns, shown, **font)
         return

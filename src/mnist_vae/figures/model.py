@@ -127,7 +127,7 @@ def _samples(settings: FigureSettings, classes: Classes | None, samples: Arrays)
         ax.set_axis_off()
     nearest = grid[len(panels)]
     draw_rows(nearest, np.stack([samples["made"], samples["nearest"]]), ("", ""), cmap)
-    nearest.set_title("above: samples, below:\ntheir nearest training images")
+    nearest.set_title("samples, and below\ntheir nearest\ntraining images")
     yield "samples", figure
 
 

@@ -7,7 +7,7 @@ care, and a training of few epochs with a small KL weight leaves much of it unsp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -32,10 +32,8 @@ def recentre(network: VAE, images: Tensor) -> None:
     if network.logvar is None:
         raise ValueError("an autoencoder has no KL to bring to its least")
     device = network.mean.weight.device
-    posteriors = [network.encode(batch.to(device).float() / 255) for batch in images.split(BATCH)]
-    mean = torch.cat([mean for mean, _ in posteriors])
-    logvar = torch.cat([logvar for _, logvar in posteriors if logvar is not None])
-    shift, scale = moments(mean, logvar)
+    parts = images.split(BATCH)
+    shift, scale = moments(network.encode(part.to(device).float() / 255) for part in parts)
     if not (scale.isfinite() & (scale > 0)).all():
         raise InputError(
             "the spread of a latent dimension is no longer a finite number above 0: lower the "
@@ -44,17 +42,29 @@ def recentre(network: VAE, images: Tensor) -> None:
     rescale(network, shift, scale)
 
 
-def moments(mean: Tensor, logvar: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each dimension over draws from posteriors [N, D], [D] each.
+def moments(posteriors: Iterable[tuple[Tensor, Tensor | None]]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each dimension over draws from posteriors, [D] each.
+
+    ``posteriors`` are batches of means and log-variances, [B, D] each, of which none is kept.
 
     Of all shifts a and scales s, these give (z - a) / s the least mean KL from N(0, 1), which is
     then ½ (log s² - mean of logvar): the derivatives of the mean of
     ½ ((mean - a)² / s² + exp(logvar) / s² - 1 - logvar + log s²) vanish there alone.
     """
-    wide = torch.float32 if mean.device.type == "mps" else torch.float64  # MPS has no float64
-    mean, logvar = mean.to(wide), logvar.to(wide)
-    variance = mean.var(0, correction=0) + logvar.exp().mean(0)
-    return mean.mean(0), variance.sqrt()
+    count, origin = 0, torch.zeros(())
+    sums = torch.zeros(3, 1)
+    for mean, logvar in posteriors:
+        assert logvar is not None
+        wide = torch.float32 if mean.device.type == "mps" else torch.float64  # MPS has no float64
+        mean, logvar = mean.to(wide), logvar.to(wide)
+        if not count:
+            origin = mean.mean(0)  # near the mean of all, so that squares lose nothing
+            sums = torch.zeros(3, mean.shape[1], dtype=wide, device=mean.device)
+        count += len(mean)
+        moved = mean - origin
+        sums += torch.stack([moved.sum(0), moved.square().sum(0), logvar.exp().sum(0)])
+    shift, square, noise = sums / count
+    return origin + shift, (square - shift.square() + noise).sqrt()
 
 
 @torch.no_grad()
