@@ -48,7 +48,7 @@ def dvc(*args: str) -> subprocess.CompletedProcess[str]:
 def stages_of(lock: Path) -> list[str]:
     """The stages of a lock file, which have run; none of one that DVC cannot read either."""
     try:
-        return [*yaml.load(lock.read_text(encoding="utf-8"), Loader=LOADER)["stages"]]
+        return [*LOADER(lock.read_text(encoding="utf-8")).get_single_data()["stages"]]
     except (FileNotFoundError, ValueError, yaml.YAMLError, TypeError, KeyError):
         return []
 

@@ -57,7 +57,7 @@ def test_the_prior_of_a_vae_is_on_its_plane() -> None:
 
 def test_samples_of_each_prior_stand_beside_real_images() -> None:
     names = ["real test images", "a Gaussian", "a mixture of Gaussians", "a digit a row, as asked"]
-    copies = "above: samples, below:\ntheir nearest training images"
+    copies = "samples, and below\ntheir nearest\ntraining images"
     for kind in ("vae", "ae"):
         figure: Any = dict(of_model(make_settings(), **make_model(kind=kind)))["samples"]
         titles = [ax.get_title() for ax in figure.axes]

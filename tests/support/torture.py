@@ -1,18 +1,20 @@
 """Kill `dvc repro` again and again, at any moment, and see that nothing is lost.
 
-Usage: make torture, or python -m support.torture [--kills 50] [--seed 0] [--out FILE]
+Usage: make torture, or python -m support.torture [--kills 50] [--seed 0] [--out FILE] [--full]
 
 A small project (two models, 400 images) runs once from nothing to its end. Then it does so in other
 folders, killed and started again at once: DVC and its stage together, DVC alone and the stage alone
 in turn, by SIGKILL, SIGTERM and SIGINT, at random moments and just as something was written. Every
 file of every stage must become what it was in the first run, byte for byte, and nothing may be left
-over. Only the download, which needs a network, counts as done. Exits 1 where a file differs,
+over. Only the download, which needs a network, counts as done. --full does the same with all images
+of data/ and one model as it is. What is counted is added to the file. Exits 1 where a file differs,
 something is left over, Ctrl-C ends in a traceback, or a person would have to mend a thing.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -24,14 +26,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 import yaml
 
-from support.project import ROOT, build, environment, run
+from support.project import ROOT, build, build_full, environment, run
 
 MODELS = ("ae16", "vae2")
 EPOCHS = 100  # enough that trainings are often killed behind a checkpoint
@@ -128,9 +130,10 @@ def kill(dvc: subprocess.Popen[bytes], whom: str, number: signal.Signals) -> Non
     """Send a signal; to a stage alone as soon as there is one."""
     while whom == STAGE and dvc.poll() is None:
         try:
-            for stage in psutil.Process(dvc.pid).children():
-                stage.send_signal(number)
-                return
+            for process in psutil.Process(dvc.pid).children(recursive=True):
+                if process.name().startswith("python"):  # and no shell between the two
+                    process.send_signal(number)
+                    return
         except psutil.NoSuchProcess:
             pass
         time.sleep(0.001)
@@ -169,15 +172,16 @@ def attempt(
 def torture(
     folder: Path,
     reference: Path,
-    models: Sequence[str],
-    epochs: int,
+    build: Callable[[Path], object],
+    *,
     kills: int,
     seed: int,
     longest: float,
 ) -> dict[str, Any]:
     """Run the reference's project in ``folder`` again and again, killed within ``longest`` seconds.
 
-    Goes on until there were so many kills and the last run is at its end; gives what was counted.
+    ``build`` makes in an empty folder what the reference was before it ran. Goes on until there
+    were so many kills and the last run is at its end; gives what was counted.
     """
     draw = random.Random(seed)
     wanted = outputs(reference)
@@ -193,7 +197,7 @@ def torture(
     while by_signal.total() < kills and not stuck:
         project = folder / f"run{finished}"
         project.mkdir()
-        build(project, models, epochs)
+        build(project)
         code = 1
         logs: list[Path] = []
         while code != 0 and not stuck:
@@ -254,14 +258,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=ROOT / "reports" / "torture.json")
+    parser.add_argument("--full", action="store_true", help="all images, one model as it is")
     given = parser.parse_args()
+    make = build_full if given.full else functools.partial(build, models=MODELS, epochs=EPOCHS)
     # A shell starts background jobs deaf to Ctrl-C, and what they start inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference"
         reference.mkdir()
-        build(reference, MODELS, EPOCHS)
+        make(reference)
         before = os.times()
         done = run(reference, "dvc", "repro")
         assert done.returncode == 0, done.stdout + done.stderr
@@ -269,10 +275,12 @@ def main() -> int:
         whole = sum(after[2:4]) - sum(before[2:4])
         print(f"the undisturbed run took {whole:.0f} s", flush=True)
         found = torture(
-            Path(folder), reference, MODELS, EPOCHS, given.kills, given.seed, longest=whole / 2
+            Path(folder), reference, make, kills=given.kills, seed=given.seed, longest=whole / 2
         )
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"seed": given.seed, **found}, indent=2) + "\n"
+    table = json.loads(given.out.read_text()) if given.out.exists() else {}
+    table["full" if given.full else "small"] = {"seed": given.seed, **found}
+    text = json.dumps(table, indent=2) + "\n"
     given.out.write_text(text)
     print(text, end="")
     return int(any(found[key] for key in BAD))
