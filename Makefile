@@ -38,8 +38,8 @@ study-notebook: $(READY) ## the same by the notebook's recipe of 300 epochs; hou
 	@dvc repro studies/dvc.yaml:summarize@notebook
 	@dvc repro report
 
-test: $(READY) ## run the tests, and see how much of the code they reach
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+test: $(READY) ## run the tests; COVER=1 also counts how much of the code they reach, in half as long again
+	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(COVER),--cov --cov-report=term:skip-covered)
 
 fuzz: $(READY) ## try 10,000 inputs of each kind on every reader
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/test_fuzz.py
