@@ -91,7 +91,7 @@ def _summary(path: Path) -> dict[str, Any]:
         for row in csv.DictReader(file):
             model, dims, metric = row.pop("model"), row.pop("latent_dim"), row.pop("metric")
             of_model = found.setdefault(model, {}).setdefault(dims, {})
-            of_model[metric] = {key: float(value) for key, value in row.items()}
+            of_model[metric] = {key: float(value) for key, value in row.items() if value}
     return found
 
 

@@ -80,6 +80,17 @@ def test_a_sweep_is_one_curve_in_the_order_of_its_weights(ax: Any) -> None:
     assert len(dots(ax)[0]) == 6
 
 
+def test_weights_of_a_sweep_do_not_cover_each_other(ax: Any) -> None:
+    weights, distortions = np.array([0.1, 1, 2, 3]), np.array([[10.0], [11], [11.1], [12]])
+    rates = np.array([[9.0], [3], [2.9], [1]])
+    draw_sweep(ax, "2 dimensions", weights, rates, distortions, apart=(0.5, 0.5))
+    assert {text.get_text() for text in ax.texts} == {"0.1", "2", "3"}
+    draw_sweep(ax, "16 dimensions", weights[1:], rates[1:] - 0.1, distortions[1:] - 5, apart=(1, 1))
+    assert [text.get_text() for text in ax.texts][3:] == ["1", "3"]
+    draw_sweep(ax, "4 dimensions", weights, rates, distortions, apart=(0.5, 0.5))
+    assert len(ax.texts) == 5
+
+
 def test_errors_stand_at_their_seconds(ax: Any) -> None:
     draw_error_against_seconds(ax, "fast", np.array([9.0, 10]), np.array([6.3, 6.2]))
     draw_error_against_seconds(ax, "notebook", np.array([2000.0]), np.array([6.7]), 1)

@@ -177,8 +177,8 @@ def build_full(target: Path) -> Path:
     shutil.rmtree(copy / "reports")
     (copy / "dvc.lock").unlink(missing_ok=True)
     edit(copy / "params.yaml", shrink)
-    (copy / "data").mkdir()
-    for split in ("train", "test"):
+    write_images(copy)
+    for split in ("train", "test"):  # in the place of the small ones
         shutil.copy(ROOT / f"data/{split}.safetensors", copy / "data")
     return _downloaded(copy)
 

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
 from matplotlib.ticker import NullFormatter, NullLocator
 
 from mnist_vae.figures.comparison import log_scale
@@ -111,11 +112,13 @@ def draw_sweep(
     distortions: np.ndarray,
     style: int = 0,
     colour: str = "",
+    apart: tuple[float, float] = (0.0, 0.0),
 ) -> None:
     """A curve in the plane of rate and distortion, through the means of KL weights [W].
 
     ``rates`` in nats and ``distortions``, squared errors per image, [W, S]: a dot for each seed.
-    ``style`` tells one curve from another, unless all have one ``colour``.
+    ``style`` tells one curve from another, unless all have one ``colour``. The weights stand beside
+    the points, those at the ends first, and none that is nearer to another than ``apart``.
     """
     check_shape("rates", rates, len(weights), None)
     check_shape("distortions", distortions, *rates.shape)
@@ -126,7 +129,12 @@ def draw_sweep(
     ax.scatter(
         rates, distortions, s=14, color=colour, marker=marker, linewidth=0, zorder=3, label=label
     )
-    for weight, rate, distortion in zip(weights[order].tolist(), *centres, strict=True):
+    points = list(zip(weights[order].tolist(), *centres, strict=True))
+    named = [text.xy for text in ax.texts if isinstance(text, Annotation)]  # of other curves
+    for weight, rate, distortion in [*points[:1], *points[:0:-1]]:
+        if any(abs(rate - x) < apart[0] and abs(distortion - y) < apart[1] for x, y in named):
+            continue
+        named.append((rate, distortion))
         ax.annotate(
             f"{weight:g}",
             (rate, distortion),
@@ -271,6 +279,7 @@ def _against_seconds(table: Arrays, benchmark: Mapping[str, Any]) -> list[tuple[
 
 def draw_sweeps(ax: Axes, table: Arrays, colour: str = "") -> None:
     """The curve of KL weights at each number of dimensions of a sweep."""
+    apart = 0.08 * table["kl"].max(), 0.08 * table["squared_error_sampled"].max()
     for index, dims in enumerate(np.unique(table["latent_dim"]).tolist()):
         rows = [select(table, name, dims) for name in models(table)]
         draw_sweep(
@@ -281,4 +290,5 @@ def draw_sweeps(ax: Axes, table: Arrays, colour: str = "") -> None:
             np.stack([row["squared_error_sampled"] for row in rows]),
             index,
             colour,
+            apart,
         )

@@ -233,7 +233,8 @@ def _rates(measured: Mapping[str, Metrics], sizes: Sizes, grids: Sequence[Grid])
     if not plane:
         return []
     sweep = (
-        " Thin lines are the study's sweep of the KL weight, which stands beside each point."
+        " Thin lines are the study's sweep of the KL weight, which stands beside the points where"
+        " there is room."
         if any(is_sweep(grid.table) for grid in grids)
         else ""
     )
