@@ -44,8 +44,8 @@ test: $(READY) ## run the tests; COVER=1 also counts how much of the code they r
 fuzz: $(READY) ## try 10,000 inputs of each kind on every reader
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/test_fuzz.py
 
-torture: $(READY) ## kill the pipeline 50 times on small data, and see that nothing is lost
-	@PYTHONPATH=tests:tools python -m support.torture
+torture: $(READY) ## kill the pipeline 50 times on small data (FULL=1: 12 times on all), and see that nothing is lost
+	@PYTHONPATH=tests:tools python -m support.torture $(if $(FULL),--full --kills 12)
 
 mutants: $(READY) ## make mistakes that once passed all tests, and see that a test fails now
 	@python tools/mutants.py
