@@ -48,7 +48,7 @@ def test_old_or_empty_metrics_make_no_figure_of_what_they_lack() -> None:
 
 def test_the_sweep_of_the_study_lies_behind_the_models() -> None:
     weights = ("b1", "b2", "b4")
-    table = dict(table_of({(m, d): [6.0, 6.1] for m in weights for d in (2, 16)}))
+    table = dict(table_of({(m, d): [6.0 * int(m[1]), 6.1] for m in weights for d in (2, 16)}))
     table["kl"], table["squared_error_sampled"] = 3 * table["squared_error"], table["squared_error"]
     table["kl_weight"] = np.array([float(name[-1]) for name in table["model"]])
     no_sweep = table_of({("ae", 2): [1.0], ("vae", 2): [2.0]})
