@@ -389,8 +389,7 @@ def test_what_dvc_was_killed_while_writing_is_made_again(
     assert mend(small, monkeypatch) == 0
     done = run(small, "dvc", "repro")
     assert done.returncode == 0
-    again = re.findall("Running stage '(.*)'", done.stdout)
-    assert set(again) <= {"explore", "report"}, again  # all others are taken from the cache
+    assert "Running stage" not in done.stdout  # all is taken from the cache
     assert outputs(small) == before
 
 

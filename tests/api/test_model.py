@@ -196,7 +196,7 @@ def test_the_elbo_is_reconstruction_minus_kl(path: Path, likelihood: str) -> Non
     assert posterior.logvar is not None
     mean, std = posterior.mean.astype(float), np.exp(posterior.logvar.astype(float) / 2)
     pixels, likely = IMAGES / 255, np.zeros(len(IMAGES))
-    rng, draws = np.random.default_rng(5), 700
+    rng, draws = np.random.default_rng(5), 2000
     for _ in range(draws):
         drawn = model.decode(mean + std * rng.standard_normal(mean.shape))[:, 0].astype(float)
         if likelihood == "bernoulli":
@@ -207,7 +207,7 @@ def test_the_elbo_is_reconstruction_minus_kl(path: Path, likelihood: str) -> Non
     kl = (0.5 * (mean**2 + std**2 - 1) - np.log(std)).sum(1)
     elbo = model.score(IMAGES, draws=draws).elbo
     assert elbo is not None
-    np.testing.assert_allclose(elbo, likely - kl, rtol=0.0035)
+    np.testing.assert_allclose(elbo, likely - kl, rtol=0.002)
 
 
 def test_a_score_is_the_same_again(path: Path, network: VAE) -> None:

@@ -108,7 +108,7 @@ def test_the_nll_of_a_network_is_that_of_a_sum_over_a_grid(
     network, likelihood = make_network(dim), KINDS[kind]
     generator = torch.Generator().manual_seed(1)
     with torch.inference_mode():
-        truth = 0.7 * torch.randn(6, dim, generator=generator)
+        truth = 0.7 * torch.randn(20, dim, generator=generator)
         images = network.decode(truth)
         images = (images + 0.1 * torch.randn(images.shape, generator=generator)).clamp(0, 1)
         axis = torch.linspace(-5, 5, 4001 if dim == 1 else 161)
