@@ -54,7 +54,7 @@ WORKERS = 8
 TESTS = ("tests/nets/test_devices.py", "tests/stages/test_faults.py", "tests/train/test_graph.py")
 STAGES = (
     *("classify", "train", "encode", "embed", "evaluate", "priors", "real", "sample", "made"),
-    *("draw", "explore", "report"),
+    *("results", "draw", "explore", "report"),
 )
 OF_ALL_MODELS = ("classify", "real", "explore", "report")
 NEED_MAPS = ("embed", "draw", "explore", "report")
@@ -181,7 +181,7 @@ def step(card: Card, settings: ModelSettings, recipe: Recipe, size: int) -> dict
     batches = itertools.cycle([(rate, images, noise) for images in card.images.split(size)[:50]])
     forms = {"plain": plain}
     if card.device.type == "cuda":
-        forms["graph"] = graph.Graphed(plain, [*optimizer.changes(), sums])
+        forms["graph"] = graph.Graphed(plain)
     row: dict[str, Any] = {}
     for name, take in forms.items():
 
@@ -274,6 +274,7 @@ def pipeline(card: Card) -> dict[str, Any]:
             for model in [None] if stage in OF_ALL_MODELS else of_some:
                 python(folder, f"stages/{stage}.py", *([model] if model else []))
             seconds[stage] = time.perf_counter() - start
+            print(f"{stage}: {seconds[stage]:.1f} s", flush=True)
     return {"models": len(models), "seconds": seconds, "all_seconds": sum(seconds.values())}
 
 

@@ -203,6 +203,20 @@ def test_a_stage_whose_dvc_ended_before_it_began_ends_too() -> None:
     assert run_python(script, DVC_STAGE="train@vae2").returncode == -signal.SIGTERM
 
 
+def test_a_stage_whose_dvc_ends_while_it_begins_ends_too() -> None:
+    """Between two looks at it: then nothing has its number."""
+    script = """
+import subprocess, sys, time
+from mnist_vae import process
+gone = subprocess.Popen(["true"])
+gone.wait()
+process._runners = lambda: [gone.pid]
+import start
+time.sleep(60)
+"""
+    assert run_python(script, DVC_STAGE="train@vae2").returncode == -signal.SIGTERM
+
+
 # --- How it ends ----------------------------------------------------------------------------------
 
 

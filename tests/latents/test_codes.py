@@ -12,6 +12,7 @@ from support.networks import make_network
 
 from mnist_vae.errors import InputError
 from mnist_vae.latents import codes
+from mnist_vae.nets import devices
 
 
 @pytest.mark.parametrize("batch", [1, 100, 255, 256, 1000])
@@ -19,7 +20,7 @@ def test_encoding_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, images: np.ndarray, batch: int
 ) -> None:
     network = make_network()
-    monkeypatch.setattr(codes, "BATCH", batch)
+    monkeypatch.setattr(devices, "BATCH", batch)
     posterior = codes.encode(network, images)
     with torch.no_grad():
         expected = network.encode(torch.from_numpy(images) / 255)
@@ -43,7 +44,7 @@ def test_decoding_keeps_the_arrangement(
     monkeypatch: pytest.MonkeyPatch, rng: Generator, batch: int, shape: tuple[int, ...]
 ) -> None:
     network, latents = make_network(), rng.standard_normal(shape)
-    monkeypatch.setattr(codes, "BATCH", batch)
+    monkeypatch.setattr(devices, "BATCH", batch)
     pixels = codes.decode(network, latents)
     assert pixels.shape == (*shape[:-1], 1, 28, 28)
     assert pixels.dtype == np.float32

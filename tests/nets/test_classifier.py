@@ -10,7 +10,7 @@ from support.project import images_of
 from torch.nn import functional as F
 
 from mnist_vae.errors import InputError
-from mnist_vae.nets import classifier
+from mnist_vae.nets import devices
 from mnist_vae.nets.classifier import Classifier, classify
 from mnist_vae.nets.initialize import layers_of
 
@@ -59,7 +59,7 @@ def test_it_takes_any_images_and_classes(size: int, channels: int, classes: int)
 def test_classifying_does_not_depend_on_the_batch(
     monkeypatch: pytest.MonkeyPatch, network: Classifier, batch: int
 ) -> None:
-    monkeypatch.setattr(classifier, "BATCH", batch)
+    monkeypatch.setattr(devices, "BATCH", batch)
     features, digits, confidence = classify(network, IMAGES)
     assert features.shape == (50, 128)
     assert features.dtype == np.float32

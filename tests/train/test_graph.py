@@ -42,8 +42,8 @@ class Plain(Graphed):
 
     captured_sizes: list[int]
 
-    def __init__(self, step: graph.Step, changes: Sequence[Tensor]) -> None:
-        super().__init__(step, changes)
+    def __init__(self, step: graph.Step) -> None:
+        super().__init__(step)
         self.captured_sizes = []
 
     def capture(self, places: Sequence[Tensor]) -> Callable[[], None]:
@@ -54,20 +54,34 @@ class Plain(Graphed):
 # --- On any machine -------------------------------------------------------------------------------
 
 
-def test_each_shape_is_captured_once_and_fed_what_comes() -> None:
+@pytest.mark.parametrize("plain", [1, 2])
+def test_a_shape_that_comes_often_is_captured_once_and_fed_what_comes(
+    plain: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph, "PLAIN", plain)
     total, seen = torch.zeros(()), []
 
     def step(rate: Tensor, batch: Tensor) -> None:
-        seen.append((rate.data_ptr(), batch.data_ptr(), len(batch)))
+        seen.append((rate.data_ptr(), batch.data_ptr()))
         total.add_(rate * batch.sum())
 
-    graphed = Plain(step, [total])
-    batches = [torch.full((size,), float(i)) for i, size in enumerate((3, 3, 2, 3, 2, 1))]
-    for rate, batch in enumerate(batches):
-        graphed(torch.tensor(float(rate)), batch)
-    assert total == sum(rate * batch.sum() for rate, batch in enumerate(batches))
-    assert graphed.captured_sizes == [3, 2, 1]
-    assert len(set(seen)) == 3  # the same places each time, whatever came
+    graphed = Plain(step)
+    sizes = (3, 3, 2, 3, 2, 1, 2, 3)
+    rates = [torch.tensor(float(i)) for i in range(len(sizes))]
+    batches = [torch.full((size,), float(i)) for i, size in enumerate(sizes)]
+    for rate, batch in zip(rates, batches, strict=True):
+        graphed(rate, batch)
+    assert total == sum(rate * batch.sum() for rate, batch in zip(rates, batches, strict=True))
+    assert graphed.captured_sizes == [3, 2]
+    given = [
+        (rate.data_ptr(), batch.data_ptr()) for rate, batch in zip(rates, batches, strict=True)
+    ]
+    for size, captured in ((3, True), (2, True), (1, False)):
+        turns = [i for i, each in enumerate(sizes) if each == size]
+        assert [seen[i] for i in turns[:plain]] == [given[i] for i in turns[:plain]]
+        places = {seen[i] for i in turns[plain:]}  # the same each time, whatever came
+        assert len(places) == captured
+        assert places.isdisjoint(given)
     assert [batch.tolist() for batch in batches[:2]] == [[0.0] * 3, [1.0] * 3]
 
 
@@ -81,7 +95,7 @@ def test_the_loop_learns_the_same_through_places(
     real = loop.step_of
 
     def as_on_a_card(*arguments: Any) -> graph.Step:
-        return Plain(real(*arguments), [])
+        return Plain(real(*arguments))
 
     monkeypatch.setattr(loop, "step_of", as_on_a_card)
     assert list(autoencode.train(through, settings, QUICK, images, seed=0)) == epochs

@@ -9,7 +9,7 @@ from mnist_vae.errors import InputError
 from mnist_vae.files.kind import LARGEST
 from mnist_vae.files.latents import LARGEST_LOGVAR
 from mnist_vae.latents.posteriors import Posterior
-from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets import devices
 from mnist_vae.nets.vae import VAE
 
 
@@ -19,9 +19,10 @@ def encode(network: VAE, images: np.ndarray) -> Posterior:
 
     Raises InputError for a network that gives latents which nothing can be computed with.
     """
+    device = _device(network)
     means, logvars = [], []
-    for batch in torch.from_numpy(images).split(BATCH):
-        pixels = batch.to(_device(network))
+    for batch in torch.from_numpy(images).split(devices.batch_size(device)):
+        pixels = batch.to(device)
         mean, logvar = network.encode(pixels.float() / 255 if images.dtype == np.uint8 else pixels)
         means.append(mean.cpu().numpy())
         if logvar is not None:
@@ -47,9 +48,10 @@ def decode(network: VAE, latents: np.ndarray) -> np.ndarray:
 
     Raises InputError for a network that makes pixels which are no numbers.
     """
+    device = _device(network)
     flat = torch.from_numpy(np.asarray(latents, np.float32).reshape(-1, network.latent_dim))
-    decoded = [network.decode(z.to(_device(network))).cpu() for z in flat.split(BATCH)]
-    pixels = torch.cat(decoded).numpy()
+    batches = flat.split(devices.batch_size(device))
+    pixels = torch.cat([network.decode(z.to(device)).cpu() for z in batches]).numpy()
     if np.isnan(pixels).any():
         raise InputError(
             "the model decodes a latent to pixels that are no numbers, as after a training that "

@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_vae.errors import InputError
-from mnist_vae.nets import pyramid
-from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets import devices, pyramid
 
 
 class Classifier(nn.Module):
@@ -78,7 +77,7 @@ def classify(network: Classifier, images: np.ndarray) -> Classified:
     device = network.head.weight.device
     scale = 255 if images.dtype == np.uint8 else 1
     features, logits = [], []
-    for batch in torch.from_numpy(images).split(BATCH):
+    for batch in torch.from_numpy(images).split(devices.batch_size(device)):
         last = network.features(batch.to(device).float() / scale)
         features.append(last.cpu().numpy())
         logits.append(network.head(last).cpu())

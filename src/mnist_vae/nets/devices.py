@@ -21,6 +21,8 @@ LIMITS = (
 """Variables of the environment by which torch and its libraries use fewer instructions."""
 BATCH = 250
 """Images at a time when nothing is learned: few enough for a processor's cache, the fastest."""
+LAUNCHED = 1000
+"""The same on a GPU, where a batch costs what its launches cost."""
 
 
 def pick() -> torch.device:
@@ -83,6 +85,11 @@ def instructions(device: torch.device) -> dict[str, object]:
     known = {name: what for name, what in known.items() if not name.startswith("num_")}
     known["used"] = torch.backends.cpu.get_cpu_capability()
     return known | {name: os.environ[name] for name in LIMITS if name in os.environ}
+
+
+def batch_size(device: torch.device) -> int:
+    """Images at a time when nothing is learned."""
+    return BATCH if device.type == "cpu" else LAUNCHED
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -6,6 +6,7 @@ the card; a graph launches them all at once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import torch
@@ -14,21 +15,32 @@ from torch import Tensor
 Step = Callable[..., None]
 """Takes tensors, and changes others in place."""
 
+PLAIN = 4
+"""Steps of a shape before its capture, which takes as long as some of them.
+
+The first must be plain: libraries start in it, which a graph cannot hold. The short batch at the
+end of an epoch may come no more often.
+"""
+
 
 class Graphed:
-    """A step on CUDA that is captured once for each shape of its inputs, and then replayed.
+    """A step on CUDA that is captured for each shape of inputs that comes often, then replayed.
 
-    ``changes`` are all the tensors that the step changes: it is run once to warm up, and what that
-    did to them is undone. The step must not wait for the device.
+    The step must not wait for the device.
     """
 
-    def __init__(self, step: Step, changes: Sequence[Tensor]) -> None:
-        self.step, self.changes = step, changes
+    def __init__(self, step: Step) -> None:
+        self.step = step
+        self.taken: Counter[tuple[torch.Size, ...]] = Counter()
         self.captured: dict[tuple[torch.Size, ...], tuple[Callable[[], None], list[Tensor]]] = {}
 
     def __call__(self, *inputs: Tensor) -> None:
         """Take a step."""
         shapes = tuple(tensor.shape for tensor in inputs)
+        self.taken[shapes] += 1
+        if self.taken[shapes] <= PLAIN:
+            self.step(*inputs)
+            return
         if shapes not in self.captured:
             places = [tensor.clone() for tensor in inputs]
             self.captured[shapes] = self.capture(places), places
@@ -39,14 +51,6 @@ class Graphed:
 
     def capture(self, places: Sequence[Tensor]) -> Callable[[], None]:
         """What takes the step from inputs that lie in ``places``."""
-        before = [tensor.clone() for tensor in self.changes]
-        side = torch.cuda.Stream()  # libraries start in it, which a graph cannot hold
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            self.step(*places)
-        torch.cuda.current_stream().wait_stream(side)
-        for tensor, value in zip(self.changes, before, strict=True):
-            tensor.copy_(value)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self.step(*places)

@@ -98,7 +98,7 @@ def train(
 
     step = step_of(task, optimizer, sums)
     if device.type == "cuda" and parallel.count() == 1:
-        step = graph.Graphed(step, [*optimizer.changes(), sums])
+        step = graph.Graphed(step)
 
     done: list[Epoch] = []
     if checkpoints and checkpoints.epochs:

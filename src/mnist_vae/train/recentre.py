@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist_vae.errors import InputError
-from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets import devices
 from mnist_vae.nets.vae import VAE
 
 
@@ -32,7 +32,7 @@ def recentre(network: VAE, images: Tensor) -> None:
     if network.logvar is None:
         raise ValueError("an autoencoder has no KL to bring to its least")
     device = network.mean.weight.device
-    parts = images.split(BATCH)
+    parts = images.split(devices.batch_size(device))
     shift, scale = moments(network.encode(part.to(device).float() / 255) for part in parts)
     if not (scale.isfinite() & (scale > 0)).all():
         raise InputError(
