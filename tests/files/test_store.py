@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors import safe_open
 
 from mnist_vae.errors import InputError
 from mnist_vae.files import store
@@ -202,6 +203,19 @@ def test_every_byte_of_the_data_matters(path: Path, written: bytes) -> None:
         path.write_bytes(flip(written, -place))
         with pytest.raises(InputError, match="do not match their digest"):
             store.read_arrays(path, "latents")
+
+
+def test_the_digest_is_what_others_can_compute(path: Path) -> None:
+    """Of the header, then of each array by name: its type, its shape, its bytes."""
+    arrays: Arrays = {
+        "b": np.arange(6, dtype=np.float32).reshape(2, 3),
+        "a": np.empty((0, 4), np.uint8),
+    }
+    store.write_arrays(path, "latents", arrays, model="vae16")
+    with safe_open(path, framework="numpy") as file:
+        header, digest = json.loads(file.metadata()["mnist_vae"])
+    read = header.encode() + b"a |u1 (0, 4)\n" + b"b <f4 (2, 3)\n" + arrays["b"].tobytes()
+    assert digest == hashlib.sha256(read).hexdigest()
 
 
 def test_cut_off_anywhere(path: Path, written: bytes) -> None:
@@ -420,7 +434,7 @@ def read(request: pytest.FixtureRequest) -> Callable[[Path], Any]:
     [
         ("out", "out: not found; `dvc repro` makes it"),
         ("", "is a folder, must be a file"),
-        ("out\0", "no name that a file can have"),
+        ("out\0", r"out\\x00': no name that a file can have"),
     ],
 )
 def test_what_is_no_file(

@@ -54,7 +54,7 @@ def test_a_collapsed_posterior_is_told_with_its_cause(
     assert sentence.endswith(cause)
 
 
-@pytest.mark.parametrize(("rate", "collapsed"), [(0.09, True), (0.11, False)])
+@pytest.mark.parametrize(("rate", "collapsed"), [(0.09, True), (0.1, False), (0.11, False)])
 def test_a_posterior_is_collapsed_below_a_tenth_of_a_nat(rate: float, collapsed: bool) -> None:
     assert ("all but the prior" in audit_bernoulli(kl_weight=0, rate=rate).sentence) == collapsed
 
@@ -66,10 +66,13 @@ def test_a_posterior_is_collapsed_below_a_tenth_of_a_nat(rate: float, collapsed:
         (1.04, "KL has the weight that", "balanced"),
         (1.38, "KL is 1.4 times weaker than", "balanced"),
         (1 / 1.38, "KL is 1.4 times stronger than", "balanced"),
+        (BALANCED, "KL is 2.0 times weaker than", "balanced"),
+        (1 / BALANCED, "KL is 2.0 times stronger than", "balanced"),
         (BALANCED * 1.001, "KL is 2.0 times weaker than", "favours reconstructions"),
         (9.97, "KL is 10 times weaker than", "favours reconstructions"),
         (AUTOENCODER, "KL is 10 times weaker than", "nearly an autoencoder"),
         (1501.0, "KL is 1,500 times weaker than", "nearly an autoencoder"),
+        (1e6, "KL is over a million times weaker than", "nearly an autoencoder"),
         (1e7, "KL is over a million times weaker than", "nearly an autoencoder"),
         (0.999 / BALANCED, "KL is 2.0 times stronger than", "gives up detail"),
         (1 / 16.4, "KL is 16 times stronger than", "gives up detail"),
@@ -110,6 +113,14 @@ def test_the_sentence_says_what_the_numbers_say(ratio: float, start: str, findin
 def test_whole_sentences(ratio: float, sentence: str) -> None:
     audit = audit_gaussian(kl_weight=1, variance=0.01, mean_squared_error=0.01 * ratio, rate=20)
     assert audit.sentence == sentence
+
+
+def test_a_number_out_of_range_is_told_with_its_bound() -> None:
+    numbers = {"kl_weight": 1.0, "variance": 0.5, "mean_squared_error": 0.01, "rate": 20.0}
+    with pytest.raises(ValueError, match=r"^variance is 0, must be above 0$"):
+        audit_gaussian(**numbers | {"variance": 0})
+    with pytest.raises(ValueError, match=r"^rate is -1, must be at least 0$"):
+        audit_gaussian(**numbers | {"rate": -1})
 
 
 def test_one_loss_written_in_three_ways_is_judged_alike() -> None:

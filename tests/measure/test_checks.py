@@ -110,7 +110,8 @@ def refused() -> Iterator[tuple[Measure, Arguments, str]]:
         yield measure, {"images": IMAGES[:0], output: IMAGES[:0]}, r"\[N, \.\.\.\]"
         yield measure, {"images": np.full((2, 784), 255, np.uint8)}, "0 to 1"
         yield measure, {"images": IMAGES - 0.1}, "0 to 1"
-        yield measure, {output: np.full((2, 784), np.nan)}, "NaN"
+        yield measure, {"images": IMAGES + 1.1}, "^images are in 1.1 to 1.1, must be in 0 to 1$"
+        yield measure, {output: np.full((2, 784), np.nan)}, "^pixels has a NaN"
     for measure, arguments in OF_OTHERS.items():
         for name, array in arguments.items():
             if isinstance(array, np.ndarray):

@@ -40,6 +40,13 @@ def test_points_in_the_same_place_are_no_neighbours_of_themselves(rng: Generator
     assert map_quality(np.zeros((30, 3)), np.zeros((30, 2)), k=5) == (1, 1)
 
 
+def test_ten_neighbours_unless_asked(rng: Generator) -> None:
+    latents, points = rng.normal(size=(60, 6)), rng.normal(size=(60, 2))
+    quality = map_quality(latents, points)
+    assert quality == map_quality(latents, points, k=10)
+    assert quality != map_quality(latents, points, k=11)
+
+
 def test_neighbours_are_fewer_than_half_of_the_points(rng: np.random.Generator) -> None:
     latents = rng.standard_normal((8, 3))
     assert map_quality(latents, latents[:, :2], k=3)
