@@ -125,3 +125,11 @@ def test_bfloat16_needs_hardware(monkeypatch: pytest.MonkeyPatch, units: tuple[s
         monkeypatch.setattr(torch.cpu, f"_is_{unit}_supported", lambda there=there: there)
     assert devices.has_bfloat16(torch.device("cpu")) == bool(units)
     assert not devices.has_bfloat16(torch.device("mps"))
+
+
+@pytest.mark.parametrize(
+    ("device", "image_size", "count"),
+    [("cpu", 8, 250), ("cpu", 256, 250), ("cuda", 28, 1000), ("mps", 14, 4000), ("cuda", 256, 250)],
+)
+def test_images_at_a_time(device: str, image_size: int, count: int) -> None:
+    assert devices.batch_size(torch.device(device), image_size) == count

@@ -21,7 +21,7 @@ def encode(network: VAE, images: np.ndarray) -> Posterior:
     """
     device = _device(network)
     means, logvars = [], []
-    for batch in torch.from_numpy(images).split(devices.batch_size(device)):
+    for batch in torch.from_numpy(images).split(devices.batch_size(device, network.image_size)):
         pixels = batch.to(device)
         mean, logvar = network.encode(pixels.float() / 255 if images.dtype == np.uint8 else pixels)
         means.append(mean.cpu().numpy())
@@ -50,7 +50,7 @@ def decode(network: VAE, latents: np.ndarray) -> np.ndarray:
     """
     device = _device(network)
     flat = torch.from_numpy(np.asarray(latents, np.float32).reshape(-1, network.latent_dim))
-    batches = flat.split(devices.batch_size(device))
+    batches = flat.split(devices.batch_size(device, network.image_size))
     pixels = torch.cat([network.decode(z.to(device)).cpu() for z in batches]).numpy()
     if np.isnan(pixels).any():
         raise InputError(

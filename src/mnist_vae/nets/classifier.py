@@ -77,7 +77,7 @@ def classify(network: Classifier, images: np.ndarray) -> Classified:
     device = network.head.weight.device
     scale = 255 if images.dtype == np.uint8 else 1
     features, logits = [], []
-    for batch in torch.from_numpy(images).split(devices.batch_size(device)):
+    for batch in torch.from_numpy(images).split(devices.batch_size(device, network.image_size)):
         last = network.features(batch.to(device).float() / scale)
         features.append(last.cpu().numpy())
         logits.append(network.head(last).cpu())

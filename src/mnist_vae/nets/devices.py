@@ -21,8 +21,8 @@ LIMITS = (
 """Variables of the environment by which torch and its libraries use fewer instructions."""
 BATCH = 250
 """Images at a time when nothing is learned: few enough for a processor's cache, the fastest."""
-LAUNCHED = 1000
-"""The same on a GPU, where a batch costs what its launches cost."""
+LAUNCHED = 1000 * 28**2
+"""Pixels at a time on a GPU, where a small batch costs no less than its launches."""
 
 
 def pick() -> torch.device:
@@ -87,9 +87,9 @@ def instructions(device: torch.device) -> dict[str, object]:
     return known | {name: os.environ[name] for name in LIMITS if name in os.environ}
 
 
-def batch_size(device: torch.device) -> int:
-    """Images at a time when nothing is learned."""
-    return BATCH if device.type == "cpu" else LAUNCHED
+def batch_size(device: torch.device, image_size: int) -> int:
+    """Images of a height and width at a time when nothing is learned."""
+    return BATCH if device.type == "cpu" else max(BATCH, LAUNCHED // image_size**2)
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -32,7 +32,7 @@ def recentre(network: VAE, images: Tensor) -> None:
     if network.logvar is None:
         raise ValueError("an autoencoder has no KL to bring to its least")
     device = network.mean.weight.device
-    parts = images.split(devices.batch_size(device))
+    parts = images.split(devices.batch_size(device, network.image_size))
     shift, scale = moments(network.encode(part.to(device).float() / 255) for part in parts)
     if not (scale.isfinite() & (scale > 0)).all():
         raise InputError(
