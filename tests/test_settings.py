@@ -174,6 +174,20 @@ def test_refuses(value: Any, kind: Any, message: str) -> None:
     assert str(error.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        (0, Annotated[float, Meta(gt=0)], "key: found 0.0, must be above 0"),
+        ("x" * 58, int, f"key: found '{'x' * 58}', must be a whole number"),
+        ("x" * 59, int, f"key: found '{'x' * 56}..., must be a whole number"),
+    ],
+)
+def test_whole_messages(value: Any, kind: Any, message: str) -> None:
+    with pytest.raises(InputError) as error:
+        check(value, kind, "key")
+    assert str(error.value) == message
+
+
 def test_shows_little_of_a_long_value() -> None:
     with pytest.raises(InputError) as error:
         check("x" * 10_000, int, "key")
@@ -233,6 +247,13 @@ def test_a_key_that_does_not_lead_to_the_value(written: Write, key: str, message
     with pytest.raises(InputError) as error:
         read_params((key, str), path=path)
     assert str(error.value) == f"{path}{message}"
+
+
+def test_a_key_of_nothing(written: Write) -> None:
+    path = written("models: {}\n")
+    with pytest.raises(InputError) as error:
+        read_params(("models.vae9", int), path=path)
+    assert str(error.value) == f"{path}: models: no key 'vae9'; known keys: none"
 
 
 def test_a_recipe_that_does_not_exist(written: Write) -> None:
@@ -311,7 +332,7 @@ LAUGHS = "a0: &a0 [x, x]\n" + "".join(
         ("- 1\n- 2", f": found [1, 2], {MAPPING}"),
         ("plain", f": found 'plain', {MAPPING}"),
         ("1: 2", ": a key: found 1, must be text"),
-        ("a: 1\n  b: 2", ": not valid YAML at line 2"),
+        ("a: 1\n  b: 2", ": not valid YAML at line 2: mapping values are not allowed here"),
         ("a: [1", ": not valid YAML at line 1"),
         ("a: 1\n---\na: 2", ": not valid YAML at line 2"),
         ("a: 1\nb: 2\na: 3", ": not valid YAML at line 3: a second key a"),
@@ -340,6 +361,15 @@ def test_a_file_that_is_no_params_file(written: Write, content: str | bytes, mes
     assert str(error.value).startswith(f"{path}{message}")
 
 
+def test_what_is_wrong_is_told_without_the_text_around_it(written: Write) -> None:
+    path = written("a: 1\n  b: 2")
+    with pytest.raises(InputError) as error:
+        read_params(("a", int), path=path)
+    assert str(error.value).splitlines() == [
+        f"{path}: not valid YAML at line 2: mapping values are not allowed here"
+    ]
+
+
 def test_a_tag_cannot_run_code(written: Write, tmp_path: Path) -> None:
     target = tmp_path / "touched"
     path = written(
@@ -352,10 +382,13 @@ def test_a_tag_cannot_run_code(written: Write, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not found; run from the project's top folder"):
-        read_params(("a", int), path=tmp_path / "params.yaml")
-    with pytest.raises(InputError, match="is a folder, must be a file"):
+    path = tmp_path / "params.yaml"
+    with pytest.raises(InputError) as error:
+        read_params(("a", int), path=path)
+    assert str(error.value) == f"{path}: not found; run from the project's top folder"
+    with pytest.raises(InputError) as error:
         read_params(("a", int), path=tmp_path)
+    assert str(error.value) == f"{tmp_path}: is a folder, must be a file"
 
 
 def test_a_byte_order_mark_is_no_harm(written: Write) -> None:
