@@ -28,6 +28,12 @@ CALIBRATED = ModelSettings(kind="vae", latent_dim=4, kl_weight=1, likelihood="ga
 gpu = pytest.mark.gpu
 
 
+@pytest.fixture(autouse=True)
+def captured_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few images make few steps of a shape: one of them is plain, all others are captured."""
+    monkeypatch.setattr(graph, "PLAIN", 1)
+
+
 @pytest.fixture
 def card() -> torch.device:
     if not torch.cuda.is_available():
@@ -92,14 +98,16 @@ def test_the_loop_learns_the_same_through_places(
     images, _ = digits()
     plain, through = build(settings), build(settings)
     epochs = list(autoencode.train(plain, settings, QUICK, images, seed=0))
-    real = loop.step_of
+    real, made = loop.step_of, []
 
     def as_on_a_card(*arguments: Any) -> graph.Step:
-        return Plain(real(*arguments))
+        made.append(Plain(real(*arguments)))
+        return made[-1]
 
     monkeypatch.setattr(loop, "step_of", as_on_a_card)
     assert list(autoencode.train(through, settings, QUICK, images, seed=0)) == epochs
     assert differing(plain, through) == []
+    assert [graphed.captured_sizes for graphed in made] == [[64, 82, 100]]
 
 
 # --- On a card ------------------------------------------------------------------------------------

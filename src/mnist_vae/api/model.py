@@ -17,8 +17,7 @@ from mnist_vae.latents import codes
 from mnist_vae.latents.posteriors import Posterior, sample
 from mnist_vae.latents.priors import Prior, draw, of_arrays, standard
 from mnist_vae.measure.distortion import squared_error
-from mnist_vae.nets import weights
-from mnist_vae.nets.devices import BATCH
+from mnist_vae.nets import devices, weights
 from mnist_vae.nets.likelihood import KINDS
 from mnist_vae.nets.vae import VAE
 from mnist_vae.nets.weights import ModelFacts
@@ -141,9 +140,10 @@ class Model:
         variances = likelihood.variances(weight or 0.0, self.facts.variance)
         variance = variances.get("calibrated", variances.get("own"))
         device = self.network.mean.weight.device
+        size = devices.batch_size(device, self.network.image_size)
         batches = zip(
-            torch.from_numpy(pixels).split(BATCH),
-            torch.from_numpy(latents).split(BATCH),
+            torch.from_numpy(pixels).split(size),
+            torch.from_numpy(latents).split(size),
             strict=True,
         )
         found = [
