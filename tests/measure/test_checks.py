@@ -11,6 +11,7 @@ import pytest
 from mnist_vae.measure import (
     accuracy,
     audit,
+    checks,
     distortion,
     likelihood,
     maps,
@@ -129,3 +130,10 @@ def test_arguments_that_cannot_be_meant_are_refused(
     measure(**VALID[measure])
     with pytest.raises(ValueError, match=complaint):
         measure(**VALID[measure] | change)
+
+
+def test_a_wrong_shape_is_told_with_the_right_one() -> None:
+    with pytest.raises(ValueError, match=r"^x is \(3,\), must be \[rows, columns\] and not empty$"):
+        checks.matrix("x", np.zeros(3))
+    with pytest.raises(ValueError, match=r"^x is \(0,\), must be \[N\] and not empty$"):
+        checks.vector("x", np.zeros(0))

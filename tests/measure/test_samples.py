@@ -71,6 +71,10 @@ def test_the_frechet_floor_is_of_as_many_other_real_images(rng: Generator) -> No
     ]
     assert floor.mean == pytest.approx(np.mean(each))
     assert floor.standard_deviation == pytest.approx(np.std(each, ddof=1))
+    five = frechet_floor(features, others, np.random.default_rng(3), draws=5)
+    assert frechet_floor(features, others, np.random.default_rng(3)) == five
+    with pytest.raises(ValueError, match=r"at least 2 draws, each of no more than there are$"):
+        frechet_floor(features, others, rng, draws=1)
     # All of as many others are drawn each time, once each: no spread.
     whole = frechet_floor(features, others[:50], rng)
     assert whole.mean == pytest.approx(frechet_distance(features, others[:50]))
