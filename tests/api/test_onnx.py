@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +13,43 @@ import onnx as reader
 import onnxruntime
 import pytest
 from support.models import write_model
+from support.project import ROOT, environment
 
 from mnist_vae import load
 from mnist_vae.api import onnx
+from mnist_vae.api.model import Model
 from mnist_vae.errors import InputError
 
 
-@pytest.mark.parametrize(("kind", "size", "channels"), [("vae", 28, 1), ("ae", 36, 3)])
+def by_function(model: Model, folder: Path) -> tuple[Path, Path]:
+    return onnx.export(model, folder)
+
+
+def by_command(model: Model, folder: Path) -> tuple[Path, ...]:
+    """The command says which files it wrote, and nothing else."""
+    path = folder.with_name("a.safetensors")
+    command = [sys.executable, "-m", "mnist_vae", "export", "-m", str(path), "--onnx", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(ROOT))
+    assert (done.returncode, done.stderr) == (0, "")
+    return tuple(Path(line) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "channels", "export"),
+    [("vae", 28, 1, by_function), ("ae", 36, 3, by_command)],
+)
 def test_both_halves_give_what_torch_gives_for_any_batch(
-    tmp_path: Path, kind: str, size: int, channels: int
+    tmp_path: Path,
+    kind: str,
+    size: int,
+    channels: int,
+    export: Callable[[Model, Path], tuple[Path, ...]],
 ) -> None:
     path, folder = tmp_path / "a.safetensors", tmp_path / "out"
     weight = 0.1 if kind == "vae" else None
     write_model(path, size=size, channels=channels, kind=kind, kl_weight=weight)
     model = load(path)
-    files = onnx.export(model, folder)
+    files = export(model, folder)
     assert files == (folder / "encoder.onnx", folder / "decoder.onnx")
     assert sorted(folder.iterdir()) == sorted(files)
     encoder, decoder = (
