@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from support.pages import DATA
 
-from mnist_vae.measure.catalog import METRICS, SAMPLED, SOURCES, explain
+from mnist_vae.measure.catalog import METRICS, SAMPLED, SOURCES, explain, lookup, words
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL = [*(metric for metrics in METRICS.values() for metric in metrics), *SAMPLED]
@@ -39,6 +41,32 @@ def test_every_number_is_measured_of_some_model() -> None:
     measured |= {path.removeprefix("samples.classes.") for path in measured}
     assert {metric.path for metric in ALL} <= measured
     assert {metric.error for metric in ALL if metric.error} <= measured
+
+
+def test_a_number_is_found_by_its_path_or_is_none() -> None:
+    metrics = {"rate": {"kl": 98.7}, "epochs": 4}
+    assert (lookup(metrics, "rate.kl"), lookup(metrics, "epochs")) == (98.7, 4)
+    assert lookup(metrics, "rate") == {"kl": 98.7}
+    for path in ("rate.nll", "samples.standard", "epochs.kl", "rate.kl.mean"):
+        assert lookup(metrics, path) is None
+
+
+def test_what_is_said_of_a_data_set() -> None:
+    assert words(DATA) == {
+        "train_images": 60_000,
+        "pixels": "784 pixels",
+        "dimensions": 784,
+        "power": "⁷⁸⁴",
+        "noun": "digit",
+        "nouns": "digits",
+        "classes": 10,
+        "entropy": pytest.approx(math.log(10)),
+        "neighbours": 10,
+    }
+    pets = msgspec.structs.replace(DATA, dataset="pets", channels=3, classes=())
+    found = words(pets)
+    assert (found["noun"], found["nouns"], found["classes"]) == ("class", "classes", 0)
+    assert (found["pixels"], found["entropy"]) == ("784 pixels, 3 colours each,", 0)
 
 
 def test_explanations_are_of_the_data_set() -> None:

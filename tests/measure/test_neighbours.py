@@ -23,7 +23,7 @@ def test_coverage_by_hand() -> None:
 
 @pytest.mark.parametrize("k", [1, 3, 10])
 def test_coverage_is_that_of_plain_distances(rng: Generator, k: int) -> None:
-    real, samples = rng.normal(size=(60, 4)) + 1000, 0.7 * rng.normal(size=(50, 4)) + 1000.5
+    real, samples = rng.normal(size=(600, 4)) + 1000, 0.7 * rng.normal(size=(500, 4)) + 1000.5
 
     def among(points: np.ndarray, others: np.ndarray) -> float:
         reach = np.sort(cdist(others, others), axis=1)[:, k]
@@ -79,6 +79,7 @@ def test_too_near_is_a_share_of_samples() -> None:
     assert too_near(np.array([1, 10.8, 11, 50]), real, 0.1) == 50
     assert too_near(real, real, 0.1) == 10
     assert too_near(real + 100, real) == 0
+    assert too_near(np.ones(3), np.ones(5)) == 0  # as near as they are is not nearer
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,12 @@ def test_real_images_have_numbers_of_their_own(
     """Of training images there may be fewer than of test images."""
     real, found = quality.of_real(classifier, test_images, training[:count], default_rng(0))
     seen, others = (classify(classifier, of).features for of in (test_images, training[:count]))
-    floor = frechet_floor(quality.spread(seen, count), others, default_rng(0))
+    rng = default_rng(0)
+    features = quality.spread(seen, count)
+    floor = frechet_floor(features, others, rng)
     assert (found["frechet"], found["frechet_deviation"]) == floor
-    assert 0 <= found["precision"] <= 100
+    chosen = rng.choice(count, min(count, 100), replace=False)
+    assert (found["precision"], found["recall"]) == coverage(features, others[chosen])
     np.testing.assert_array_equal(real.features, seen)
 
 
@@ -89,6 +92,8 @@ def test_without_a_classifier_pixels_alone_are_looked_at(
     assert (real.features, numbers) == (None, {})
     np.testing.assert_array_equal(real.distances, nearest(test_images, training).distances)
     assert quality.of_images(None, real, test_images) == {}
+    torch.manual_seed(0)
+    assert quality.of_images(Classifier().eval(), real, test_images) == {}  # nothing to hold it to
 
 
 def test_rows_are_spread_evenly() -> None:

@@ -80,6 +80,15 @@ def test_a_cross_entropy_is_calibrated_at_the_weight_of_sums() -> None:
     assert found.ratio == pytest.approx(1 / 784)
     assert "KL is 780 times stronger than a Bernoulli decoder calls for" in found.sentence
     assert calibrated_weight(loss, found) == pytest.approx(1 / 784)
+    assert "all but the prior" not in found.sentence
+    collapsed = audit_loss(loss, error=None, kl=0.05)
+    assert "all but the prior" in collapsed.sentence
+
+
+def test_half_a_squared_error_with_half_the_weight_is_the_same_loss() -> None:
+    half = audit_loss(Loss(0.005, 784, 16, "sum", "sum", "half-squared"), error=6.3, kl=20)
+    assert half == audit_loss(Loss(0.01, 784, 16, "sum", "sum"), error=6.3, kl=20)
+    assert half.implied_variance == 0.005
 
 
 @pytest.mark.parametrize(("latents", "collapsed"), [("sum", True), ("mean", False)])
@@ -99,7 +108,11 @@ def test_a_kl_averaged_over_latents_is_summed_before_it_is_judged(
         (Loss(1, 784, 0, "sum", "sum"), 1, "latent_dim is 0"),
         (Loss(1, 784, 16, "sum", "sum", batch_size=0), 1, "batch_size is 0"),
         (Loss(-1, 784, 16, "sum", "sum"), 1, "kl_weight is -1"),
-        (Loss(1, 784, 16, "sum", "sum"), None, "the error is needed"),
+        (
+            Loss(1, 784, 16, "sum", "sum"),
+            None,
+            "^the error is needed: without it nothing says what variance is calibrated$",
+        ),
         (Loss(1, 784, 16, "sum", "sum"), 0, "mean_squared_error is 0"),
         (Loss(1, 784, 16, "sum", "sum"), float("nan"), "mean_squared_error is nan"),
     ],

@@ -98,6 +98,9 @@ def test_samples_are_decoded_draws_and_stand_beside_the_nearest_training_images(
     np.testing.assert_array_equal(shown["made"], shown["classes"][:10])
     found = nearest(decoded, images[128:])
     np.testing.assert_array_equal(shown["nearest"], images[128:][found.indices[:10]])
+    stream = seeds.stream(0, "rows of classes")
+    rows = [priors.draw(prior, 10, stream, label).latents for label in range(10)]
+    np.testing.assert_array_equal(shown["rows"], to_bytes(decode(network, np.stack(rows))))
     real = nearest(images[:128], images[128:]).distances
     assert numbers["classes"]["too_near"] == too_near(found.distances, real)
 

@@ -390,7 +390,6 @@ def words(data: DatasetFacts) -> dict[str, str | int | float]:
     colours = "" if data.channels == 1 else f", {data.channels} colours each,"
     return {
         "train_images": data.train_images,
-        "test_images": data.test_images,
         "pixels": f"{pixels:,} pixels{colours}",
         "dimensions": dimensions,
         "power": str(dimensions).translate(_SUPERSCRIPT),
