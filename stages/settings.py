@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from start import run
 
+import re
 from pathlib import Path
 
-from mnist_vae.data.dataset import DataSettings
+from mnist_vae.data.dataset import DataSettings, entry
 from mnist_vae.errors import InputError
 from mnist_vae.figures.style import FigureSettings
 from mnist_vae.files import store
@@ -25,6 +26,9 @@ from mnist_vae.study.grid import Grid
 from mnist_vae.study.metrics import MeasureSettings
 from mnist_vae.train.classify import ClassifierSettings
 from mnist_vae.train.recipe import Recipe
+
+NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
+"""What paths and commands can hold: process.argument takes no other."""
 
 
 def main() -> None:
@@ -44,6 +48,15 @@ def main() -> None:
         ("priors", PriorSettings),
         ("figures", FigureSettings),
     )
+    for section, names in (("models", models), ("study.grids", grids)):
+        for name in names:
+            if not re.fullmatch(NAME, name):
+                must = "must begin with a letter or digit and go on with these, _ and -"
+                raise InputError(f"params.yaml: {section}: found the name {name!r}, {must}")
+    try:
+        entry(data)
+    except InputError as error:
+        raise InputError(f"params.yaml: data.dataset: {error}") from None
     for name, model in models.items():
         try:
             build(model, image_size=data.image_size, channels=data.channels)

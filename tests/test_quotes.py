@@ -18,7 +18,7 @@ average, 1,234 images a second (12.5%). See [the page](a_1.5.md); `0.5` is code.
 
 | `2 threads, float32` | 6.33 ± 0.07 |
 
-The study has 98.2 nats.
+The study has 98.2 nats, a rate of 0.5 gives 7.25.
 """
 QUOTES = """\
 README.md:
@@ -27,9 +27,11 @@ README.md:
   - (12.5%)
   - "| {speed.2 threads, float32.mean:.2f} ± {speed.2 threads, float32.sd:.2f} |"
   - The study has {study.main.vae.16.kl.mean:.1f} nats
+  - a rate of 0.5 gives {speed.rate 0.5.mean:.2f}
 """
 SUMMARY = "model,latent_dim,metric,seeds,mean\nae,2,kl,5,1.0\nvae,2,kl,5,2.0\nvae,16,kl,5,98.205\n"
 SPEED = {"rows": [{"a_second": 1234}], "2 threads, float32": {"mean": 6.331, "sd": 0.069}}
+SPEED |= {"rate 0": {"mean": 1.5}, "rate 0.5": {"mean": 7.25}}  # a key with a dot
 
 
 @pytest.fixture
@@ -71,6 +73,8 @@ def test_right_numbers_pass_and_are_left_alone(project: Path) -> None:
         ("README.md", "See", "Half, 50%. See", "README.md:4: 50 is in no piece of docs/quotes"),
         ("reports/speed.json", "6.331", "6.451", "README.md:8: 6.33 is 6.45 by speed.2 threads"),
         ("reports/study/main/summary.csv", "98.205", "97.2", "98.2 is 97.2 by study.main.vae.16."),
+        ("reports/speed.json", "7.25", "7.35", "7.25 is 7.35 by speed.rate 0.5.mean"),
+        ("docs/quotes.yaml", "rate 0.5.", "rate 0.4.", "no such number: '4'"),
         ("docs/quotes.yaml", "a_second", "b_second", "no such number: 'b_second'"),
         ("docs/quotes.yaml", "rows.0", "rows.1", "no such number: list index out of range"),
     ],

@@ -597,6 +597,7 @@ def plant_what_dvc_does_not_see(copy: Path) -> None:
         replace("README.md", "squared errors are ", "squared errors are 9"),
         replace("README.md", "MIT licence.", "MIT licence, 5.5 times."),
         replace("reports/benchmark.json", '"gflops_float32": ', '"gflops_float32": 9'),
+        lambda copy: (copy / CHART).write_text("{broken"),
         replace("src/mnist_vae/nets/__init__.py", "\n", "\nimport os\n"),
         replace(
             "src/mnist_vae/seeds.py", "import numpy", "from .figures import style\nimport numpy"
@@ -608,6 +609,7 @@ def plant_what_dvc_does_not_see(copy: Path) -> None:
 
 
 ORPHAN = "reports/metrics/vae9.json"
+CHART = ".dvc/plots/models.json"
 
 PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
     "many": (
@@ -643,7 +645,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             "missing: src/mnist_vae/figures/palette.py",  # by a relative import
             f"of no model or grid in params.yaml: {ORPHAN}: make prune",
             *("README.md:", " by study.main.vae.16", "5.5 is in no piece of"),
-            "by benchmark.machine.gflops_float32",
+            *("by benchmark.machine.gflops_float32", f"{CHART}: no JSON: "),
         ],
     ),
     "code dep": (drop_code_dep, ["code deps of download", "missing: stages/download.py"]),
@@ -656,7 +658,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
 @pytest.mark.parametrize("name", PLANTED)
 def test_the_gate_stops_a_planted_change(clone: Path, name: str) -> None:
     change, named = PLANTED[name]
-    folders = ("*.*", "reports/**/*.*", "s*/**/*.py", "versions/*")
+    folders = ("*.*", "reports/**/*.*", "s*/**/*.py", "versions/*", ".dvc/plots/*")
     copied = [path for folder in folders for path in clone.glob(folder)]
     with restored(*filter(Path.is_file, copied)):
         change(clone)

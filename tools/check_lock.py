@@ -8,6 +8,7 @@ What is looked at, each by a function of ``CHECKS``:
 - stages that are frozen, of which DVC says nothing;
 - files and lock entries of models and grids that params.yaml does not name;
 - the installed packages against the versions;
+- the templates of charts, which DVC reads only when somebody asks for one;
 - the numbers in README and docs against the files that they come from (tools/quotes.py).
 
 What it cannot see is a change of all at once, made to agree: `make rebuild` makes results anew.
@@ -165,7 +166,15 @@ def environment() -> Iterator[str]:
             yield f"{file.name}: {there} is installed, {pinned} is pinned: run make test"
 
 
-CHECKS = (lock, code_deps, frozen, left_over, environment, quotes.differences)
+def charts() -> Iterator[str]:
+    for file in sorted(Path(".dvc/plots").glob("*.json")):
+        try:
+            json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            yield f"{file}: no JSON: {error}"
+
+
+CHECKS = (lock, code_deps, frozen, left_over, environment, charts, quotes.differences)
 
 
 def main() -> int:

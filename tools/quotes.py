@@ -57,9 +57,16 @@ def _loosely(text: str) -> str:
 
 
 def _look_up(facts: Mapping[str, Any], path: str) -> Any:
+    """The value at keys joined by dots, which a key may have too: then the longest one counts."""
     value: Any = facts
-    for key in path.split("."):
-        value = value[int(key)] if isinstance(value, list) else value[key]
+    keys = path.split(".")
+    while keys:
+        if isinstance(value, list):
+            value, keys = value[int(keys[0])], keys[1:]
+            continue
+        parts = (n for n in range(len(keys), 1, -1) if ".".join(keys[:n]) in value)
+        count = next(parts, 1)
+        value, keys = value[".".join(keys[:count])], keys[count:]
     return value
 
 

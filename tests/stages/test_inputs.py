@@ -84,6 +84,20 @@ ALL: dict[str, tuple[tuple[str, ...], object, str]] = {  # what the stage of all
         "study.grids.beta: no recipe 'fats', there are fast, notebook",
     ),
     "of a figure": (("figures", "dpi"), 5, "figures.dpi: found 5, must be from 50 to 300"),
+    "a model that no path can hold": (
+        *(("models", "vae 9"), {"kind": "ae", "latent_dim": 9}),
+        "models: found the name 'vae 9', must begin with a letter or digit and go on with these, _",
+    ),
+    "a model elsewhere": (
+        *(("models", "../x"), {"kind": "ae", "latent_dim": 9}),
+        "models: found the name '../x', must begin with a letter or digit",
+    ),
+    "a grid that no command can hold": (
+        ("study", "grids", "a b"),
+        {"recipe": "fast", "dims": [2], "seeds": [0], "models": {"ae": {"kind": "ae"}}},
+        "study.grids: found the name 'a b', must begin with a letter or digit",
+    ),
+    "no such data set": (("data", "dataset"), "mnits", "data.dataset: datasets/mnits: not found; "),
     "of the study": (("study", "measure", "samples"), 0, "study.measure.samples: found 0"),
 }
 

@@ -88,22 +88,27 @@ def read_dataset(settings: DataSettings) -> Dataset:
     published data set that could not be fetched: see ``fetch_files``, also for what
     MNIST_VAE_SOURCE does.
     """
-    path = Path(os.path.normpath(FOLDER / settings.dataset))  # as DVC takes it
-    dataset = _read(path, settings)
+    dataset = _read(entry(settings), settings)
     if settings.binarise == "threshold":
         for arrays in dataset.splits.values():
             arrays["images"] = np.where(arrays["images"] < 128, 0, 255).astype(np.uint8)
     return dataset
 
 
-def _read(path: Path, settings: DataSettings) -> Dataset:
-    """The data set at a path, grey or in colour."""
-    if (path / SOURCE_FILE).is_file():
-        return _published(path, settings)
+def entry(settings: DataSettings) -> Path:
+    """Where ``settings.dataset`` lies; raises InputError where nothing does."""
+    path = Path(os.path.normpath(FOLDER / settings.dataset))  # as DVC takes it
     if not path.exists():
         entries = sorted(FOLDER.iterdir()) if FOLDER.is_dir() else []
         there = [e.name for e in entries if not e.name.startswith(".") and e.suffix != ".dvc"]
         raise InputError(f"{path}: not found; {FOLDER}/ holds {', '.join(there) or 'nothing'}")
+    return path
+
+
+def _read(path: Path, settings: DataSettings) -> Dataset:
+    """The data set at a path, grey or in colour."""
+    if (path / SOURCE_FILE).is_file():
+        return _published(path, settings)
     try:
         classes, splits, skipped = _find(path, settings)
         counts = {split: len(arrays["images"]) for split, arrays in splits.items()}
