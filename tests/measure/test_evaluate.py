@@ -28,10 +28,10 @@ from mnist_vae.files.maps import MAPS, MapsFacts
 from mnist_vae.files.store import Arrays
 from mnist_vae.files.views import VIEWS
 from mnist_vae.latents.codes import decode, encode
-from mnist_vae.latents.posteriors import Posterior
+from mnist_vae.latents.posteriors import Posterior, sample
 from mnist_vae.latents.views import EncodeSettings, explore
 from mnist_vae.measure import evaluate
-from mnist_vae.measure.distortion import squared_error
+from mnist_vae.measure.distortion import distortion, squared_error
 from mnist_vae.measure.evaluate import EvaluateSettings, Trained
 from mnist_vae.measure.maps import map_quality
 from mnist_vae.measure.rate import rate
@@ -95,6 +95,27 @@ def likelihood_of(
     """The likelihood of pixels by draws from the posteriors of the same images."""
     posterior = encode(model.network, images)
     return evaluate.likelihood(model, pixels, posterior, variance=variance, samples=samples, seed=3)
+
+
+def test_few_images_without_labels_are_measured(images: np.ndarray) -> None:
+    model, few = trained("fixed"), images[:15]
+    mean, logvar = encode(model.network, few)
+    assert logvar is not None
+    maps = {"map": mean[:, :2], "pca": mean[:, 1:]}
+    measured = evaluate.measure(
+        model,
+        few,
+        {"mean": mean, "logvar": logvar},
+        maps,
+        settings=EvaluateSettings(samples=10, images=4),
+        seed=3,
+    )
+    assert "latent" not in measured
+    for name, points in maps.items():  # by 7 neighbours, less than half of 15
+        assert measured[name] == map_quality(mean, points, 7)._asdict()
+    drawn = decode(model.network, sample(mean, logvar, seeds.stream(3, "evaluate")))
+    error = distortion(few / np.float32(255), drawn).per_image
+    assert measured["distortion"]["squared_error_sampled"] == error
 
 
 # --- The likelihood -------------------------------------------------------------------------------

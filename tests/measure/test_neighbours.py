@@ -52,6 +52,18 @@ def test_blocks_change_nothing(rng: Generator, monkeypatch: pytest.MonkeyPatch) 
     np.testing.assert_array_equal(nearest(samples, real), whole[1])
 
 
+def test_blocks_take_every_point_once(rng: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    points, others = rng.normal(size=(41, 3)), rng.normal(size=(33, 3))
+    monkeypatch.setattr(neighbours, "ROWS", 7)
+    blocks = list(neighbours._squared_distances(points, others))
+    assert [(rows.start, len(distances)) for rows, distances in blocks] == [
+        *((start, 7) for start in range(0, 35, 7)),
+        (35, 6),
+    ]
+    distances = np.concatenate([distances for _, distances in blocks])
+    np.testing.assert_allclose(distances, cdist(points, others) ** 2)
+
+
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (6, 5), (40,)])
 def test_the_nearest_is_that_of_plain_distances(rng: Generator, shape: tuple[int, ...]) -> None:
     training = rng.integers(0, 256, (300, *shape), dtype=np.uint8)
