@@ -90,7 +90,7 @@ def draw_differences(
         fmt="_",
         color=COLOURS[0],
         capsize=4,
-        label="mean, with the interval of its test",
+        label="mean, with its interval",
     )
     places = np.repeat(dims, differences.shape[1]) * 2**0.15
     ax.scatter(places, differences.ravel(), s=10, color=INK, zorder=3, label="each seed")

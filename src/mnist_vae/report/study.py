@@ -45,7 +45,8 @@ COLUMNS = {
 """Metrics of the page, by their paths, that the study measures too: its columns."""
 
 CAPTIONS = {
-    "difference": "Squared error of the VAE, in percent above that of the autoencoder",
+    "difference": "Squared error of the VAE, in percent above that of the autoencoder: each seed, "
+    "and the mean with the interval of its test",
     "squared_error": "Squared error on test images: each seed, and the mean with its 95% interval",
     "probe_accuracy": "Classes that a linear probe reads",
     "knn_accuracy": "Classes that 5 neighbours tell",
