@@ -15,7 +15,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help reproduce results study study-notebook test fuzz torture mutants mutate lint deps check-params \
-    check-lock rebuild rebuild-all prune quotes bench throughput seeds compare lock clean
+    check-lock check-study rebuild rebuild-all prune quotes bench throughput seeds compare lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ rebuild: $(READY) ## make the page and the study's summaries anew elsewhere, and
 
 rebuild-all: $(READY) ## the same of the whole pipeline; minutes
 	@python tools/rebuild.py --all
+
+check-study: $(READY) ## train two models of each grid of the study anew, and compare; minutes
+	@python tools/check_study.py
 
 prune: $(READY) ## remove what belongs to no model or grid of params.yaml
 	@python tools/prune.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from support.pages import MODELS, REAL, found_by, measured, metrics_of
 
@@ -97,6 +98,20 @@ def test_what_is_gained_is_that_of_the_pair() -> None:
     _, gained, *_ = lead(measured("ae16", "ae2"))
     assert "is 6.50 for ae16 and 29.0 for ae2, each from the best of its priors (of real" in gained
     assert "93.5% of the latents of ae16" in gained
+
+
+def test_the_seeds_of_the_study_stand_beside_what_is_gained() -> None:
+    found = found_by({("ae", 16): [6.0, 6.1, 6.2], ("vae", 16): [5.5, 5.6, 5.7]})
+    found.grid.table["frechet_mixture"] = np.array([11.0, 12, 13, 20, 22, 24])
+    found.grid.table["frechet_classes"] = np.array([8.0, 9, 10, np.nan, np.nan, 7])
+    found.grid.table["probe_accuracy"] = np.array([90.0, 92, 94, 95, 95, 95])
+    metrics = measured("vae16", "ae16")
+    _, gained, *_ = lead(metrics, study=found)  # the best prior of vae16 has no two seeds
+    assert "and of real images 0.400); a linear probe" in gained
+    assert "and over 3 seeds 95.0 ± 0.0 for vae16 and 92.0 ± 2.0 for ae16." in gained
+    metrics["vae16"]["samples"]["mixture"] = {"frechet": 0.1}
+    _, gained, *_ = lead(metrics, study=found)
+    assert ", and over 3 seeds 22.0 ± 2.0 for vae16 and 9.00 ± 1.0 for ae16; a linear " in gained
 
 
 def test_what_made_pictures_are_worth_stands_beside_real_ones() -> None:

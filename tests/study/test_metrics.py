@@ -23,11 +23,12 @@ from mnist_vae.nets.classifier import Classifier
 from mnist_vae.nets.likelihood import Name
 from mnist_vae.nets.model import ModelSettings, build
 from mnist_vae.settings import check
-from mnist_vae.study.metrics import GROUPS, MeasureSettings, Numbers, measure, spread_evenly
+from mnist_vae.study.metrics import GROUPS, PRIORS, MeasureSettings, Numbers, measure, spread_evenly
 
 SETTINGS = MeasureSettings(
     metrics=tuple(GROUPS),
-    priors=("standard", "gaussian", "mixture"),
+    priors=tuple(PRIORS),
+    components=2,
     fit_images=200,
     samples=40,
     likelihood_images=10,
@@ -57,9 +58,11 @@ def numbers(model: Trained, settings: MeasureSettings = SETTINGS, seed: int = 0)
 
 def test_what_a_kind_lacks_is_absent() -> None:
     of_all = {"train_loss", "train_squared_error", "squared_error", "active_units"}
-    of_all |= {"probe_accuracy", "knn_accuracy", "frechet_gaussian", "frechet_mixture"}
+    of_all |= {"probe_accuracy", "knn_accuracy"}
+    of_all |= {"frechet_gaussian", "frechet_mixture", "frechet_classes"}
     assert numbers(trained("ae")).keys() == of_all
-    of_vaes = {"squared_error_sampled", "kl", "elbo", "nll", "frechet_standard"}
+    of_vaes = {"squared_error_sampled", "kl", "elbo", "nll", "effective_samples"}
+    of_vaes |= {"frechet_standard"}
     assert numbers(trained("vae")).keys() == of_all | of_vaes
 
 
@@ -102,7 +105,8 @@ def test_likelihoods_are_under_the_calibrated_variance(likelihood: Name) -> None
         seed=seeds.number(0, "study likelihood"),
     )
     measured = numbers(model)
-    assert (measured["elbo"], measured["nll"]) == (reference["elbo"], reference["nll"])
+    for name in ("elbo", "nll", "effective_samples"):
+        assert measured[name] == reference[name]
 
 
 def test_numbers_agree_with_their_functions() -> None:
@@ -125,7 +129,7 @@ def test_a_group_left_out_changes_no_other(left_out: str) -> None:
 
 def test_what_is_drawn_depends_on_the_seed() -> None:
     one, other = numbers(trained("vae")), numbers(trained("vae"), seed=1)
-    drawn = {"squared_error_sampled", "elbo", "nll"}
+    drawn = {"squared_error_sampled", "elbo", "nll", "effective_samples"}
     drawn |= {f"frechet_{prior}" for prior in SETTINGS.priors}
     assert {name for name in one if one[name] != other[name]} == drawn
 
@@ -144,7 +148,10 @@ def test_subsets_are_spread_evenly(count: int, rows: list[int]) -> None:
     ("change", "message"),
     [
         ({"metrics": ["rat"]}, "metrics: found 'rat', must be among distortion, rate"),
-        ({"priors": ["flat"]}, "priors: found 'flat', must be among standard, gaussian, mixture"),
+        (
+            {"priors": ["flat"]},
+            "priors: found 'flat', must be among standard, gaussian, mixture, classes",
+        ),
         ({"fit_images": 0}, "fit_images: found 0, must be from 10"),
     ],
 )

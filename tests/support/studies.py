@@ -21,7 +21,13 @@ from support.project import DIGITS, edit, environment, smallest, write_images
 
 TABLE = "reports/study/main/trainings.csv"
 TRIALS = 12
-MEASURE = {"fit_images": 60, "samples": 50, "likelihood_images": 5, "likelihood_samples": 2}
+MEASURE = {
+    "components": 2,
+    "fit_images": 60,
+    "samples": 50,
+    "likelihood_images": 5,
+    "likelihood_samples": 2,
+}
 
 
 def shrink(tree: dict[str, Any]) -> None:

@@ -36,7 +36,8 @@ def draw_against_dims(
     """Scores of models over the number of latent dimensions [D], on a scale of doublings.
 
     ``scores`` [M, D, S] of each seed; their means are joined, within ``low`` and ``high`` [M, D].
-    What is NaN is left out. Models stand a little beside each other, so that no dot hides another.
+    What is NaN is left out. Dots of models stand a little beside each other, so that none hides
+    another; lines and bands are where they belong.
     """
     check_shape("dims", dims, None)
     check_shape("scores", scores, len(names), len(dims), None)
@@ -47,12 +48,13 @@ def draw_against_dims(
         if not known.any():
             continue
         colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
-        places = dims[known] * 2 ** (0.08 * (index - (len(names) - 1) / 2))
+        places = dims[known]
         means = np.nanmean(scores[index, known], axis=1)
         ax.plot(places, means, color=colour, linewidth=1.2)
         ax.fill_between(
             places, low[index, known], high[index, known], color=colour, alpha=0.25, linewidth=0
         )
+        places = places * 2 ** (0.08 * (index - (len(names) - 1) / 2))
         ax.scatter(
             np.repeat(places, scores.shape[2]),
             scores[index, known].ravel(),
@@ -219,6 +221,7 @@ OVER_DIMS = {
     "kl": "KL in nats per image",
     "frechet_standard": "Fréchet distance",
     "frechet_mixture": "Fréchet distance",
+    "frechet_classes": "Fréchet distance",
 }
 """Metrics to draw over the number of latent dimensions, with the label of their axis."""
 

@@ -168,7 +168,7 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
         ),
         Metric(
             "likelihood.bits_per_dimension",
-            "NLL",
+            "NLL, at most",
             "NLL / ({dimensions:,} ln 2). It ranks densities of the same pixels; it is not a code "
             "length, because the pixels were not dequantized.",
             unit="bits per dimension",

@@ -44,7 +44,7 @@ def map_quality(latents: np.ndarray, points: np.ndarray, k: int = 10) -> MapQual
     return MapQuality(trustworthiness, float((ranks <= k).mean()))
 
 
-def _nearest(points: np.ndarray, k: int = 10) -> np.ndarray:
+def _nearest(points: np.ndarray, k: int) -> np.ndarray:
     """Indices [N, k] of the k nearest others of each point."""
     neighbours: np.ndarray = np.asarray(KDTree(points).query(points, k + 1)[1])
     itself = neighbours == np.arange(len(points))[:, None]

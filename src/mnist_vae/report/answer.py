@@ -40,7 +40,7 @@ def answer(
     matched = pairs(models, measured)
     sentences = (
         _on_errors(matched, measured, study),
-        _on_gains(matched, measured, real, noun),
+        _on_gains(matched, measured, real, noun, study),
         _on_made(measured, classifier, noun),
     )
     return [sentence for sentence in sentences if sentence]
@@ -100,28 +100,53 @@ def _both(pair: Pair, errors: Mapping[str, float]) -> str:
 
 
 def _on_gains(
-    matched: Sequence[Pair], measured: Mapping[str, Metrics], real: Metrics, noun: str
+    matched: Sequence[Pair],
+    measured: Mapping[str, Metrics],
+    real: Metrics,
+    noun: str,
+    study: Counterparts | None,
 ) -> str:
     """What samples and latents of the first pair are worth, or of all models without a pair."""
-    gains = [_on_samples(matched, measured, real), _on_probes(matched, measured, noun)]
+    gains = [
+        _on_samples(matched, measured, real, study),
+        _on_probes(matched, measured, noun, study),
+    ]
     listed = "; ".join(filter(None, gains))
     return f"Beyond reconstruction, {listed}." if listed else ""
 
 
-def _on_samples(matched: Sequence[Pair], measured: Mapping[str, Metrics], real: Metrics) -> str:
+def _on_samples(
+    matched: Sequence[Pair],
+    measured: Mapping[str, Metrics],
+    real: Metrics,
+    study: Counterparts | None,
+) -> str:
     chosen = [name for pair in matched[:1] for name in pair[1:]] or list(measured)
-    least = {name: d for name in chosen if (d := best(measured[name])) is not None}
+    least = {name: found for name in chosen if (found := best(measured[name])) is not None}
     if not least:
         return ""
     standard = _numbers({name: measured[name] for name in least}, "samples.standard.frechet")
     references = [f"from N(0, I) {show(d, 3)} for {name}" for name, d in standard.items()]
     if (floor := number(real, "frechet")) is not None:
         references.append(f"of real images {show(floor, 3)}")
-    listed = series([f"{show(distance, 3)} for {name}" for name, distance in least.items()])
+    listed = series([f"{show(distance, 3)} for {name}" for name, (_, distance) in least.items()])
+    seeds = _over_seeds({name: path for name, (path, _) in least.items()}, study)
     return (
         f"the Fréchet distance of samples to the test images is {listed}, each from the best of "
-        f"its priors{f' ({series(references)})' if references else ''}"
+        f"its priors{f' ({series(references)})' if references else ''}{seeds}"
     )
+
+
+def _over_seeds(paths: Mapping[str, str], study: Counterparts | None) -> str:
+    """A metric of models, by its path for each, over the seeds of the study if it has all."""
+    spreads = {name: study.spread(path, name) if study else None for name, path in paths.items()}
+    known = {name: each for name, each in spreads.items() if each is not None}
+    if len(known) < len(paths):
+        return ""
+    listed = series(
+        [f"{show(each.mean, 3)} ± {show(each.sd, 2)} for {name}" for name, each in known.items()]
+    )
+    return f", and over {min(each.seeds for each in known.values())} seeds {listed}"
 
 
 def _on_made(measured: Mapping[str, Metrics], classifier: Metrics, noun: str) -> str:
@@ -138,15 +163,24 @@ def _on_made(measured: Mapping[str, Metrics], classifier: Metrics, noun: str) ->
     )
 
 
-def _on_probes(matched: Sequence[Pair], measured: Mapping[str, Metrics], noun: str) -> str:
-    accuracies = _numbers(measured, "latent.probe_accuracy")
+def _on_probes(
+    matched: Sequence[Pair],
+    measured: Mapping[str, Metrics],
+    noun: str,
+    study: Counterparts | None,
+) -> str:
+    path = "latent.probe_accuracy"
+    accuracies = _numbers(measured, path)
     chosen = [name for pair in matched[:1] for name in pair[1:]] or list(measured)
     listed = [
         f"{show(accuracies[name], 3)}% of the latents of {name}"
         for name in chosen
         if name in accuracies
     ]
-    return f"a linear probe reads the {noun} from {series(listed)}" if listed else ""
+    if not listed:
+        return ""
+    seeds = _over_seeds({name: path for name in chosen if name in accuracies}, study)
+    return f"a linear probe reads the {noun} from {series(listed)}{seeds}"
 
 
 def _numbers(measured: Mapping[str, Metrics], path: str) -> dict[str, float]:

@@ -281,8 +281,8 @@ def _one_seed(found: Counterparts | None) -> list[Block]:
         marked = (
             "A number of the table is in bold where its model is better than each other of the row "
             f"over the {found.grid.seeds} seeds of the study, by paired t tests with Holm's "
-            "correction for the models of the row. Where the study lacks a metric or a model, "
-            "nothing is."
+            "correction for the models of the row and for the dimensions that the study looked at. "
+            "Where the study lacks a metric or a model, nothing is."
         )
     else:
         marked = "So no number of the table is marked as the best."

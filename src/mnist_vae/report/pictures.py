@@ -14,8 +14,8 @@ Sizes: TypeAlias = Mapping[str, tuple[int, int]]
 
 CAPTIONS = {
     "originals": "Test images",
-    "reconstructed": "The same images reconstructed",
-    "reconstructions": "Test images, each beside its reconstruction",
+    "reconstructed": "The same images reconstructed, from the mean, not a draw",
+    "reconstructions": "Test images, each beside its reconstruction from the mean, not a draw",
     "samples": "Samples from each prior beside real images",
     "class_digits": "One latent of each class, decoded",
     "latent_map": "Map of the latents of the test images",

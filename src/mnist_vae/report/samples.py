@@ -48,10 +48,11 @@ def samples(measured: Mapping[str, Metrics], real: Metrics) -> list[Block]:
     return [Paragraph([introduction]), Table("Samples of each prior", head, groups)]
 
 
-def best(metrics: Metrics) -> float | None:
-    """The least Fréchet distance of a model's samples, over its priors."""
-    distances = [number(metrics, f"samples.{prior}.frechet") for prior in PRIORS]
-    return min((distance for distance in distances if distance is not None), default=None)
+def best(metrics: Metrics) -> tuple[str, float] | None:
+    """The least Fréchet distance of a model's samples, over its priors, behind its path."""
+    paths = [f"samples.{prior}.frechet" for prior in PRIORS]
+    found = {path: d for path in paths if (d := number(metrics, path)) is not None}
+    return min(found.items(), key=lambda item: item[1], default=None)
 
 
 def _cell(metric: Metric, numbers: Metrics) -> Cell:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mnist_vae.errors import InputError
 from mnist_vae.files import store, trials
 from mnist_vae.files.store import Arrays
@@ -26,6 +28,7 @@ from mnist_vae.report.document import (
 )
 from mnist_vae.study import state
 from mnist_vae.study.answer import Comparison, beats, compare
+from mnist_vae.study.summary import Spread, select, spread
 
 COLUMNS = {
     "distortion.squared_error": "squared_error",
@@ -37,17 +40,20 @@ COLUMNS = {
     "samples.standard.frechet": "frechet_standard",
     "samples.gaussian.frechet": "frechet_gaussian",
     "samples.mixture.frechet": "frechet_mixture",
+    "samples.classes.frechet": "frechet_classes",
 }
 """Metrics of the page, by their paths, that the study measures too: its columns."""
 
 CAPTIONS = {
-    "difference": "Squared error of the VAE, in percent above that of the autoencoder",
-    "squared_error": "Squared error on test images",
+    "difference": "Squared error of the VAE, in percent above that of the autoencoder: each seed, "
+    "and the mean with the interval of its test",
+    "squared_error": "Squared error on test images: each seed, and the mean with its 95% interval",
     "probe_accuracy": "Classes that a linear probe reads",
     "knn_accuracy": "Classes that 5 neighbours tell",
     "kl": "KL",
     "frechet_standard": "Fréchet distance of samples of N(0, I)",
     "frechet_mixture": "Fréchet distance of samples of a fitted mixture",
+    "frechet_classes": "Fréchet distance of samples of a mixture fitted to each class",
     "rate_distortion": "Rate and distortion of KL weights",
     "error_against_seconds": "Squared error against the seconds of a training",
 }
@@ -125,6 +131,15 @@ class Counterparts(NamedTuple):
             return False
         one, *rest = (self.places[each] for each in names)
         return beats(self.grid.table, column, one, rest, lower=lower)
+
+    def spread(self, path: str, name: str) -> Spread | None:
+        """A metric of a model over the seeds of the study; None where it lacks one or the other."""
+        column = COLUMNS.get(path)
+        if column not in self.grid.table or name not in self.places:
+            return None
+        values = select(self.grid.table, *self.places[name])[column]
+        known = values[np.isfinite(values)]
+        return spread(known) if len(known) > 1 else None
 
 
 def counterparts(

@@ -28,9 +28,6 @@ from mnist_vae.settings import Settings
 
 Numbers: TypeAlias = dict[str, float]
 
-COMPONENTS = 20
-"""Gaussians in the mixture that is fitted to latents."""
-
 
 class MeasureSettings(Settings, frozen=True, kw_only=True):
     """What is measured, and on how much: ``study.measure`` in params.yaml."""
@@ -39,6 +36,8 @@ class MeasureSettings(Settings, frozen=True, kw_only=True):
     """Groups of metrics, of ``GROUPS``."""
     priors: tuple[str, ...]
     """What samples are drawn from, of ``PRIORS``."""
+    components: Annotated[int, Meta(ge=1, le=1000)]
+    """Gaussians in the mixture, and in that of each class."""
     fit_images: Annotated[int, Meta(ge=10, le=1_000_000)]
     """Training images, spread evenly, from whose latents probe, kNN and priors learn."""
     samples: Annotated[int, Meta(ge=2, le=1_000_000)]
@@ -146,7 +145,7 @@ def _rate(subject: Subject) -> Numbers:
 
 
 def _likelihood(subject: Subject) -> Numbers:
-    """ELBO in nats under the calibrated variance, and NLL where it stands; evaluate.likelihood."""
+    """ELBO in nats under the calibrated variance, how many draws count, NLL where enough do."""
     mean, logvar = subject.posterior
     if logvar is None:
         return {}
@@ -163,7 +162,8 @@ def _likelihood(subject: Subject) -> Numbers:
         seed=seeds.number(subject.seed, "study likelihood"),
     )
     calibrated = measured.get("calibrated", measured)
-    return {name: calibrated[name] for name in ("elbo", "nll") if name in calibrated}
+    names = ("elbo", "nll", "effective_samples")
+    return {name: calibrated[name] for name in names if name in calibrated}
 
 
 def _latents(subject: Subject) -> Numbers:
@@ -182,7 +182,7 @@ def _samples(subject: Subject) -> Numbers:
     real = classify(subject.classifier, spread_evenly({"": subject.images}, count)[""]).features
     numbers = {}
     for name in subject.settings.priors:
-        latents = PRIORS[name](subject.fit, count, subject.rng(f"prior {name}"))
+        latents = PRIORS[name](subject, count, subject.rng(f"prior {name}"))
         if latents is not None:
             decoded = decode(subject.model.network, latents)
             made = classify(subject.classifier, decoded).features
@@ -190,31 +190,42 @@ def _samples(subject: Subject) -> Numbers:
     return numbers
 
 
-def _standard_normal(fit: Posterior, count: int, rng: np.random.Generator) -> np.ndarray | None:
+def _standard_normal(of: Subject, count: int, rng: np.random.Generator) -> np.ndarray | None:
     """Draws of N(0, I), which only a VAE was trained towards."""
-    if fit.logvar is None:
+    if of.fit.logvar is None:
         return None
-    return rng.standard_normal((count, fit.mean.shape[1]), dtype=np.float32)
+    return rng.standard_normal((count, of.fit.mean.shape[1]), dtype=np.float32)
 
 
-def _gaussian(fit: Posterior, count: int, rng: np.random.Generator) -> np.ndarray:
+def _gaussian(of: Subject, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draws of a Gaussian fitted to draws from the posteriors."""
-    return priors.draw(priors.gaussian(sample(*fit, rng)), count, rng).latents
+    return priors.draw(priors.gaussian(sample(*of.fit, rng)), count, rng).latents
 
 
-def _mixture(fit: Posterior, count: int, rng: np.random.Generator) -> np.ndarray:
+def _mixture(of: Subject, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draws of a mixture of Gaussians fitted likewise."""
-    fitted = priors.mixture(sample(*fit, rng), COMPONENTS, seed=int(rng.integers(2**32)))
+    latents, seed = sample(*of.fit, rng), int(rng.integers(2**32))
+    fitted = priors.mixture(latents, of.settings.components, seed=seed)
     return priors.draw(fitted, count, rng).latents
 
 
-Draw: TypeAlias = Callable[[Posterior, int, np.random.Generator], "np.ndarray | None"]
+def _classes(of: Subject, count: int, rng: np.random.Generator) -> np.ndarray | None:
+    """Draws of a mixture for each class, fitted likewise; none without labels."""
+    if of.fit_labels is None:
+        return None
+    latents, seed = sample(*of.fit, rng), int(rng.integers(2**32))
+    fitted = priors.by_class(latents, of.fit_labels, of.settings.components, seed=seed)
+    return priors.draw(fitted, count, rng).latents
+
+
+Draw: TypeAlias = Callable[[Subject, int, np.random.Generator], "np.ndarray | None"]
 """So many latents [count, D] of a prior, fitted on posteriors; None where a model has none."""
 
 PRIORS: Mapping[str, Draw] = {
     "standard": _standard_normal,
     "gaussian": _gaussian,
     "mixture": _mixture,
+    "classes": _classes,
 }
 GROUPS: Mapping[str, Callable[[Subject], Numbers]] = {
     "distortion": _distortion,

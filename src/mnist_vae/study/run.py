@@ -88,7 +88,7 @@ def _dask(address: str) -> Iterator[int]:
     except ImportError:
         raise InputError(
             f"{SCHEDULER} is set, and the package distributed is not installed: "
-            "uv pip install distributed"
+            "it is the extra dask, which `make` installs too"
         ) from None
     try:
         client: Any = distributed.Client(address, timeout=PATIENCE)
