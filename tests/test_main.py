@@ -177,7 +177,11 @@ def test_the_page_shows_what_the_command_prints(
             "decode wide.npz -o z.png",
             r"wide.npz: mean is float64 \(2, 4\), must be floats \[N, 3\]",
         ),
-        ("decode nan.npz -o z.png", "nan.npz: mean holds a number that is not finite"),
+        ("decode nan.npz -o z.png", "nan.npz: mean holds a NaN or an infinity, must be"),
+        (
+            "decode large.npz -o z.png",
+            r"large.npz: mean holds 1e\+38, must be -1e\+09 to 1e\+09$",
+        ),
         ("decode nameless.npz -o z.png", "nameless.npz: lacks the array mean"),
         ("sample -o z.jpg", "z.jpg: must end in .png"),
         ("sample -n 0 -o z.png", "-n: found 0, must be at least 1"),
@@ -195,6 +199,7 @@ def test_what_is_wrong_takes_a_line_and_leaves_nothing(
     np.savez(folder / "labels.npz", labels=np.arange(3))
     np.savez(folder / "wide.npz", mean=np.zeros((2, 4)))
     np.savez(folder / "nan.npz", mean=np.full((2, 3), np.nan))
+    np.savez(folder / "large.npz", mean=np.full((2, 3), 1e38))
     np.savez(folder / "nameless.npz", names=np.array(["a"]))
     with pytest.raises(InputError, match=message) as caught:
         main(arguments.split())

@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.project import ROOT, environment, run, tracked_copy
+
+from mnist_vae.data import archives, fetch, npz, pictures
 
 SOURCES = [
     path
@@ -223,6 +226,24 @@ def test_the_tests_that_are_named_exist(name: str) -> None:
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\btests/[\w/]*\w(?:\.py)?", DOCS))))
 def test_the_files_of_tests_that_are_named_exist(path: str) -> None:
     assert (ROOT / path).exists()
+
+
+def test_the_limits_that_are_named_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/security.md").read_text()
+    limits = page[page.index("## What is killed in time") : page.index("## Nothing that is read")]
+    mib, archive, pixels = 2**20, fetch.READ_LIMITS, Image.MAX_IMAGE_PIXELS
+    assert archive["t"] == fetch.READ_SECONDS
+    for row, said in {
+        "a download": f"{fetch.IMPORT_SECONDS} s more",
+        "a download,": f"over {fetch.DOWNLOAD_LIMIT // mib} MiB",
+        "an archive": f"killed after {fetch.READ_SECONDS} s",
+        "an archive:": f"{archive['v'] / mib:g} GiB; {archives.ARCHIVE_LIMIT // mib} MiB unpacked, "
+        f"{archives.MEMBER_LIMIT:,} members",
+        "an .npz": f"at most {npz.DEFLATE_RATIO:,} times",
+        "pictures": f"at most {pictures.FILE_LIMIT // mib} MiB and {pixels:,} pixels",
+    }.items():
+        (line,) = re.findall(rf"^\| {re.escape(row)}.*$", limits, re.MULTILINE)
+        assert said in line
 
 
 # --- DVC's own state ------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from mnist_vae.api.images import to_latents, to_network
+from mnist_vae.files.kind import LARGEST
 
 GREY = np.random.default_rng(0).integers(0, 256, (5, 1, 12, 12), np.uint8)
 COLOUR = np.random.default_rng(1).integers(0, 256, (5, 3, 12, 12), np.uint8)
@@ -92,6 +93,13 @@ def test_latents_keep_their_shape(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(to_latents(latents, 4), latents.astype(np.float32))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float64, ">f4"])
+def test_latents_may_be_as_large_as_any_that_a_file_holds(dtype: object) -> None:
+    latents = np.array([[60_000, -60_000]]).astype(dtype)  # type: ignore[call-overload]
+    largest = latents if dtype == np.float16 else latents / 60_000 * LARGEST
+    np.testing.assert_array_equal(to_latents(largest, 2), largest.astype(np.float32))
+
+
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
@@ -100,7 +108,10 @@ def test_latents_keep_their_shape(shape: tuple[int, ...]) -> None:
         (np.zeros((2, 3)), ValueError, r"latents are \(2, 3\), must be floats \[\.\.\., 4\]"),
         (np.zeros(()), ValueError, r"latents are \(\), must be"),
         (np.full((2, 4), np.nan), ValueError, "latents hold a NaN"),
-        (np.full((2, 4), 1e39), ValueError, "latents hold .* in float32"),
+        (np.full((2, 4), -np.inf), ValueError, "hold a NaN or an infinity, must be -1e\\+09 to"),
+        (np.full((2, 4), 1e38), ValueError, r"latents hold 1e\+38, must be -1e\+09 to 1e\+09$"),
+        (np.array([0, -2e9, 3, 4]), ValueError, r"latents hold -2e\+09, must be"),
+        (np.full((2, 4), 1e39), ValueError, r"latents hold 1e\+39, must be"),
     ],
 )
 def test_what_is_no_latent_is_refused(given: object, error: type[Exception], message: str) -> None:

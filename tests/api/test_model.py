@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -92,8 +94,6 @@ def test_the_prior_of_training_is_the_standard_normal(path: Path, network: VAE) 
     assert np.abs(drawn - model.sample(4, seed=2)).max() > 0
     with pytest.raises(ValueError, match=r"prior is 'classes', this model has standard; .*beside"):
         model.sample(1, label="cat")
-    with pytest.raises(ValueError, match="count is -1"):
-        model.sample(-1)
 
 
 def test_what_lies_beside_a_model_is_its_priors(
@@ -136,6 +136,77 @@ def test_what_cannot_be_sampled(
     write_priors(priors_of(path)[0], network)
     with pytest.raises(ValueError, match=message):
         load(path).sample(1, **asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: m.sample("3"), TypeError, "count is '3', must be a whole number"),
+        (lambda m: m.sample(3.0), TypeError, r"count is 3\.0, must be a whole number"),
+        (lambda m: m.sample(True), TypeError, "count is True, must be a whole number"),
+        (lambda m: m.sample(np.bool_(True)), TypeError, "count is np.True_, must be a whole"),
+        (lambda m: m.sample(-1), ValueError, "count is -1, must be at least 0"),
+        (lambda m: m.sample(2, seed=-1), ValueError, "seed is -1, must be at least 0"),
+        (lambda m: m.sample(2, seed=0.5), TypeError, r"seed is 0\.5, must be a whole number"),
+        (lambda m: m.sample(2, seed=None), TypeError, "seed is None, must be a whole number"),
+        (lambda m: m.sample(2, digit=7.0), TypeError, r"digit is 7\.0, must be a whole number"),
+        (lambda m: m.sample(2, label=7), TypeError, "label is 7, must be text"),
+        (lambda m: m.sample(2, prior=["a"]), TypeError, r"prior is \['a'\], must be text"),
+        (lambda m: m.score(IMAGES, draws=1.5), TypeError, r"draws is 1\.5, must be a whole"),
+        (lambda m: m.score(IMAGES, draws=0), ValueError, "draws is 0, must be at least 1"),
+        (lambda m: m.score(IMAGES, seed=-1), ValueError, "seed is -1, must be at least 0"),
+        (lambda m: m.score(IMAGES[:0], seed="1"), TypeError, "seed is '1', must be a whole"),
+    ],
+)
+def test_other_numbers_and_names_are_refused(
+    path: Path,
+    network: VAE,
+    call: Callable[[Any], object],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        call(load(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_numpys_whole_numbers_are_whole_numbers(path: Path, network: VAE) -> None:
+    model = load(path)
+    given = model.sample(np.int64(2), seed=np.uint8(3))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(given, model.sample(2, seed=3))
+    scores = model.score(IMAGES, draws=np.int16(2)), model.score(IMAGES, draws=2)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(*(score.elbo for score in scores))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "message"),
+    [
+        ("foo", ValueError, "device is 'foo', this machine has .*cpu"),
+        ("cuda:99", ValueError, "device is 'cuda:99', this machine has .*cpu"),
+        ("meta", ValueError, "device is 'meta', this machine has .*cpu"),
+        ("xpu", ValueError, "device is 'xpu', this machine has .*cpu"),
+        ("", ValueError, "device is '', this machine has .*cpu"),
+        (None, TypeError, "device is None, must be the name of one, as 'cpu'"),
+        (0, TypeError, "device is 0, must be the name of one, as 'cpu'"),
+        pytest.param(
+            "cuda",
+            ValueError,
+            "device is 'cuda', this machine has (mps, )?cpu$",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="has a card"),
+        ),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(
+    path: Path, network: VAE, device: Any, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        load(path, device=device)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_a_device_may_be_torchs_own(path: Path, network: VAE, device: Any) -> None:
+    assert load(path, device=device).sample(1).shape == (1, 1, 28, 28)
 
 
 def test_priors_are_found_beside_a_model_in_a_project_or_where_one_says(tmp_path: Path) -> None:
@@ -217,8 +288,6 @@ def test_a_score_is_the_same_again(path: Path, network: VAE) -> None:
     assert other is not None
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
-    with pytest.raises(ValueError, match="draws is 0"):
-        model.score(IMAGES, draws=0)
 
 
 def test_an_autoencoder_has_no_elbo(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -110,6 +111,30 @@ def test_the_same_models_give_the_same_page() -> None:
     models = [make_model(test, "m", 2)]
     pages = {json.dumps(content.compose(test, models, None, ["#000", "#111"])) for _ in range(2)}
     assert len(pages) == 1
+
+
+TURNS = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+
+
+@pytest.mark.parametrize("turn", TURNS, ids=hex)
+def test_what_turns_the_direction_of_text_is_shown(turn: int) -> None:
+    name, shown = f"a{chr(turn)}b", f"a(U+{turn:04X})b"
+    test = make_split((name, "c"), dataset=name)
+    models = [make_model(test, name, 2)]
+    whole = content.compose(test, models, None, ["#000", "#111"])
+    written = page.render(whole, words(test, models, 60, Errors(0, 0)))
+    # As the page is read, by which time JSON has nothing escaped.
+    (data,) = re.findall('<script type="application/json" id="data">(.*?)</script>', written)
+    small_data = page.data(content.small(test, models, ["#000", "#111"]))
+    for given in (json.loads(data), json.loads(small_data)):
+        assert given["dataset"] == given["classes"][0] == given["models"][0]["name"] == shown
+    assert f"<title>Explorer: {shown}</title>" in written
+    assert chr(turn) not in written
+
+
+def test_what_turns_nothing_stays() -> None:
+    joined = "می\u200cخواهم \U0001f469\u200d\U0001f52c"
+    assert json.loads(page.data({"name": joined})) == {"name": joined}
 
 
 def test_no_text_ends_the_element_that_holds_the_data() -> None:

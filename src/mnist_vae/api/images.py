@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from mnist_vae.files.kind import LARGEST
+
 
 def to_network(images: np.ndarray, *, size: int, channels: int) -> np.ndarray:
     """Images in any of the usual layouts as [N, C, H, W], uint8 or float32 in [0, 1].
@@ -40,8 +42,8 @@ def to_network(images: np.ndarray, *, size: int, channels: int) -> np.ndarray:
 def to_latents(latents: np.ndarray, dim: int) -> np.ndarray:
     """Latents [..., D] as float32.
 
-    Raises TypeError for what is no array of floats, ValueError for another shape and for what is
-    not finite.
+    Raises TypeError for what is no array of floats, ValueError for another shape, for what is not
+    finite, and for numbers beyond ±``LARGEST``.
     """
     takes = f"floats [..., {dim}]"
     check_array("latents", latents, takes)
@@ -49,11 +51,21 @@ def to_latents(latents: np.ndarray, dim: int) -> np.ndarray:
         raise TypeError(f"latents are {latents.dtype}, must be {takes}")
     if not latents.ndim or latents.shape[-1] != dim:
         raise ValueError(f"latents are {latents.shape}, must be {takes}")
-    with np.errstate(over="ignore"):
-        found = latents.astype(np.float32)
-    if not np.isfinite(found).all():
-        raise ValueError("latents hold a NaN or an infinity, or what is one in float32")
-    return found
+    if fault := fault_of_latents(latents):
+        raise ValueError(f"latents hold {fault}")
+    return latents.astype(np.float32)
+
+
+def fault_of_latents(latents: np.ndarray) -> str:
+    """What floats hold that no latent is, and what one may be; "" if they hold nothing such."""
+    if not np.isfinite(latents).all():
+        found = "a NaN or an infinity"
+    else:
+        least, most = float(latents.min(initial=0)), float(latents.max(initial=0))
+        if max(-least, most) <= LARGEST:
+            return ""
+        found = f"{least if -least > most else most:g}"
+    return f"{found}, must be {-LARGEST:g} to {LARGEST:g}"
 
 
 def check_array(name: str, given: object, takes: str) -> None:

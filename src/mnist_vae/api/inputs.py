@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_vae.api.images import fault_of_latents
 from mnist_vae.data.folders import list_parts
 from mnist_vae.data.npz import read_arrays, read_npz
 from mnist_vae.data.pictures import fit_images, read_pictures
@@ -89,11 +90,9 @@ def read_latents(path: Path, dim: int) -> np.ndarray:
     mean = arrays["mean"]
     if mean.ndim != 2 or mean.shape[1] != dim or mean.dtype.kind != "f" or not len(mean):
         raise InputError(f"{path}: mean is {mean.dtype} {mean.shape}, must be floats [N, {dim}]")
-    with np.errstate(over="ignore"):
-        latents = mean.astype(np.float32)
-    if not np.isfinite(latents).all():
-        raise InputError(f"{path}: mean holds a number that is not finite in float32")
-    return latents
+    if fault := fault_of_latents(mean):
+        raise InputError(f"{path}: mean holds {fault}")
+    return mean.astype(np.float32)
 
 
 def write_posterior(path: Path, posterior: Posterior, names: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from mnist_vae import seeds
+from mnist_vae.api import arguments
 from mnist_vae.api.images import to_latents, to_network
 from mnist_vae.errors import InputError
 from mnist_vae.files.priors import read_priors
@@ -35,8 +36,8 @@ class Score(NamedTuple):
 class Model:
     """A trained VAE or autoencoder, by ``load``.
 
-    What draws takes a seed and gives the same for the same seed. Arrays that do not fit raise
-    TypeError or ValueError that says what would.
+    What draws takes a seed, a whole number from 0, and gives the same for the same seed. Arrays,
+    numbers and names that do not fit raise TypeError or ValueError that says what would.
     """
 
     def __init__(self, network: VAE, facts: ModelFacts, fitted: dict[str, Prior]) -> None:
@@ -70,7 +71,7 @@ class Model:
         return codes.encode(self.network, self._pixels(images))
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Images, float32 [..., C, H, W] in [0, 1], of latents [..., D]."""
+        """Images, float32 [..., C, H, W] in [0, 1], of latents [..., D] within ±1e9."""
         return codes.decode(self.network, to_latents(latents, self.latent_dim))
 
     def sample(
@@ -90,9 +91,11 @@ class Model:
         the first lie in a file beside the model's. Raises ValueError for a class or a prior that
         there is not.
         """
-        if count < 0:
-            raise ValueError(f"count is {count}, must be at least 0")
+        count = arguments.whole("count", count, least=0)
+        seed = arguments.whole("seed", seed, least=0)
+        label, prior = arguments.text("label", label), arguments.text("prior", prior)
         if digit is not None:
+            digit = arguments.whole("digit", digit, least=0)
             if label not in (None, str(digit)):
                 raise ValueError(f"digit is {digit} and label {label!r}: give one of them")
             label = str(digit)
@@ -116,8 +119,8 @@ class Model:
         decoder of a model that was trained so. It is the same for the same images in the same
         order.
         """
-        if draws < 1:
-            raise ValueError(f"draws is {draws}, must be at least 1")
+        draws = arguments.whole("draws", draws, least=1)
+        seed = arguments.whole("seed", seed, least=0)
         pixels = self._pixels(images)
         if pixels.dtype == np.uint8:
             pixels = pixels / np.float32(255)
@@ -170,13 +173,14 @@ def load(
     priors: str | PathLike[str] | None = None,
     device: str = "cpu",
 ) -> Model:
-    """A model from its file, whatever the file is called, on a device of torch's.
+    """A model from its file, whatever the file is called, on a device by torch's name for it.
 
     ``priors`` is the file of the priors that were fitted on its latents. Where it is left out, it
     is looked for beside the model, as ``NAME.priors.safetensors``, and where the pipeline writes
     it. Raises InputError, naming the file, for one that is missing, damaged, no model, or for
-    priors of another model.
+    priors of another model; ValueError for a device that this machine has not.
     """
+    where = arguments.device(device)
     path = Path(path)
     network, facts = weights.load(path)
     fitted = {"standard": standard(network.latent_dim)} if network.variational else {}
@@ -185,7 +189,7 @@ def load(
         if priors is not None or place.exists():
             fitted |= _read_priors(place, network, facts)
             break
-    return Model(network.to(device), facts, fitted)
+    return Model(network.to(where), facts, fitted)
 
 
 def priors_of(path: Path) -> list[Path]:

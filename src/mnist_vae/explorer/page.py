@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from mnist_vae.explorer.turns import show_turns
+
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("network", "dom", "scatter", "planes")
 """What both forms are made of."""
@@ -34,9 +36,13 @@ def source(text: str) -> str:
 
 
 def data(content: Mapping[str, Any]) -> str:
-    """JSON for a ``<script type="application/json">``: no text in it can end the element."""
-    text = json.dumps(content, allow_nan=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    """JSON for a ``<script type="application/json">``: no text in it can end the element.
+
+    Nor can any turn the direction of what the script shows: see ``show_turns``, which sees only
+    what is not escaped.
+    """
+    text = json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return show_turns(text).replace("<", "\\u003c")
 
 
 def render(content: Mapping[str, Any], words: Mapping[str, Any]) -> str:
@@ -50,6 +56,7 @@ def render(content: Mapping[str, Any], words: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     code, looks = f"\n{script(*SCRIPTS, *VIEWS)}", f"\n{style('parts', 'page')}"
-    return environment.get_template("explorer.html").render(
+    text = environment.get_template("explorer.html").render(
         words=words, script=code, style=looks, data=data(content), source=source
     )
+    return show_turns(text)

@@ -9,6 +9,7 @@ from typing import get_args
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mnist_vae.explorer import page as inline
+from mnist_vae.explorer.turns import show_turns
 from mnist_vae.report import document
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -40,7 +41,7 @@ def render(page: document.Page) -> str:
     text = environment.get_template("page.html").render(
         page=page, style=style, policy="; ".join(policy)
     )
-    return document.show_turns(text)
+    return show_turns(text)
 
 
 def _instance_of(kind: type) -> Callable[[object], bool]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from mnist_vae.explorer.turns import show_turns
 from mnist_vae.report.document import (
     Block,
     Cell,
@@ -25,7 +26,6 @@ from mnist_vae.report.document import (
     Picture,
     Strips,
     Table,
-    show_turns,
 )
 
 
