@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import deps
+import ends
 import prune
 import quotes
 import yaml
@@ -178,4 +179,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ends.run(main)
