@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 import shutil
 import sqlite3
@@ -105,10 +106,10 @@ def test_make_installs_nothing_there(disk: Disk, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tool", "line"),
     [
-        ("check_lock.py", ".dvc/tmp: unable to open database file"),
-        ("prune.py", ".dvc/tmp: unable to open database file"),
-        ("quotes.py --write", "README.md: Read-only file system"),
-        ("deps.py", "Read-only file system"),
+        ("check_lock.py", r".*\.dvc/tmp\b.*: (unable to open database|Read-only file system)"),
+        ("prune.py", r".*\.dvc/tmp\b.*: (unable to open database|Read-only file system)"),
+        ("quotes.py --write", ".*/README.md: Read-only file system"),
+        ("deps.py", ".*/versions/.*: Read-only file system"),
         ("mend_lock.py", "dvc.lock: Read-only file system"),
     ],
 )
@@ -120,9 +121,8 @@ def test_a_tool_that_cannot_write_takes_a_line(
             (disk.project / "dvc.lock").touch()  # cut off
             stack.callback((disk.project / "dvc.lock").unlink)
         else:
-            assert disk.tell(f"cd {disk.place}/project && {sys.executable} tools/state.py")
+            assert disk.tell(f"{sys.executable} {disk.place}/project/tools/state.py")
         script, *arguments = tool.split()
         printed = said(disk, tmp_path / "log", "python", f"tools/{script}", *arguments)
-    assert printed.startswith("error: ")
-    assert printed.endswith(f"{line}\n")
+    assert re.match(f"error: {line}", printed), printed
     assert printed.count("\n") == 1
