@@ -49,8 +49,11 @@ def test_what_cannot_be_written_takes_a_line(
 
 
 def test_a_defect_keeps_its_traceback() -> None:
+    def fail() -> int:
+        raise KeyError("key")
+
     with pytest.raises(KeyError):
-        ends.run(lambda: {}["key"])  # type: ignore[misc]
+        ends.run(fail)
 
 
 # --- On a disk that cannot be written -------------------------------------------------------------
