@@ -3,11 +3,15 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+.NOTPARALLEL: # what prepares comes first, and most targets use all cores
 
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
-STATE := .dvc/tmp/site
+repro = dvc repro $(1) || { python tools/mend_lock.py && dvc repro $(1); }
+# What of the project there is and cannot be written.
+closed = for each in . $(wildcard .dvc .dvc/tmp data models checkpoints reports studies); do \
+    test -w $$each || { echo "error: $$(cd $$each && pwd -P) cannot be written" >&2; exit 1; }; done
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Set by some shells and editors; it would lead uv and mypy to another environment.
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
@@ -15,13 +19,14 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help reproduce results study study-notebook test fuzz torture mutants mutate lint deps check-params \
-    check-lock check-study rebuild rebuild-all prune quotes bench throughput seeds compare lock clean
+    check-lock check-study rebuild rebuild-all prune quotes bench throughput seeds compare lock state \
+    clean writable
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 reproduce: $(READY) ## run the whole pipeline on MNIST; only what changed, if it ran before
-	@dvc repro || { python tools/mend_lock.py && dvc repro; }
+	@$(call repro)
 	@echo && python tools/table.py
 	@echo "report:  reports/index.html (in a browser), reports/README.md"
 	@echo "figures: reports/figures/MODEL/*.png"
@@ -31,12 +36,12 @@ results: $(READY) ## print the results of all models as a table
 	@python tools/table.py
 
 study: $(READY) ## train every model at many dimensions from many seeds, and compare; an hour
-	@dvc repro studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta
-	@dvc repro report
+	@$(call repro,studies/dvc.yaml:summarize@main studies/dvc.yaml:summarize@beta)
+	@$(call repro,report)
 
 study-notebook: $(READY) ## the same by the notebook's recipe of 300 epochs; hours on a processor
-	@dvc repro studies/dvc.yaml:summarize@notebook
-	@dvc repro report
+	@$(call repro,studies/dvc.yaml:summarize@notebook)
+	@$(call repro,report)
 
 test: $(READY) ## run the tests; COVER=1 also counts how much of the code they reach, in half as long again
 	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(if $(COVER),--cov --cov-report=term:skip-covered)
@@ -99,19 +104,23 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 	@python tools/deps.py
 	@echo "requirements.txt and versions/ made anew; make test installs and tries it"
 
+state: writable ## keep what DVC unpickles in the project, for you alone; what runs DVC does so first
+	@python tools/state.py
+
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
-	@rm -rf $(VENV) $(STATE) data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) .dvc/tmp/site data models checkpoints dvc_plots build .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .coverage mutants src/*.egg-info
 	@find src stages tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # What DVC unpickles lies by default where everybody on the machine can write.
-reproduce study study-notebook test torture check-lock prune: $(STATE)
+reproduce study study-notebook test torture check-lock prune: state
+quotes deps lock bench throughput seeds compare mutate: writable
 
-$(STATE): | $(READY)
-	@dvc config --quiet --local core.site_cache_dir "$(CURDIR)/$@"
-	@mkdir -p $(@D) && mkdir -m 700 $@
+writable:
+	@$(closed)
 
 $(READY): requirements.txt pyproject.toml
+	@$(closed)
 	@command -v $(PYTHON) >/dev/null || \
 	    { echo "error: $(PYTHON) not found: Python 3.11 or newer is needed" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: \

@@ -383,7 +383,7 @@ def test_what_dvc_was_killed_while_writing_is_made_again(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = outputs(small)
-    for name in ("dvc.lock", ".dvc/tmp/rwlock"):
+    for name in ("dvc.lock", "studies/dvc.lock", ".dvc/tmp/rwlock"):
         (small / name).write_text("")
     assert run(small, "dvc", "repro").returncode != 0
     assert mend(small, monkeypatch) == 0
@@ -428,28 +428,43 @@ LOCK = (ROOT / "dvc.lock").read_text()
 DIGESTS = [match.end() for match in re.finditer("md5: [a-f][0-9a-f]{5}", LOCK)]
 
 
+LOCKS = ("dvc.lock", "studies/dvc.lock")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "removed"),
     [
-        ("dvc.lock", LOCK, False),
-        # Ends within a digest: DVC takes it for a stale stage.
-        ("dvc.lock", LOCK[: DIGESTS[len(DIGESTS) // 2]], False),
-        ("dvc.lock", "", True),
-        ("dvc.lock", "schema: '2.0'\nsta", True),
-        ("dvc.lock", "schema: '2.0'\nstages:\n  train:\n    cm", True),
-        ("dvc.lock", "stages:\n  train: [", True),
+        *(
+            (name, text, removed)
+            for name in LOCKS
+            for text, removed in (
+                (LOCK, False),
+                # Ends within a digest: DVC takes it for a stale stage.
+                (LOCK[: DIGESTS[len(DIGESTS) // 2]], False),
+                ("", True),
+                ("schema: '2.0'\nsta", True),
+                ("schema: '2.0'\nstages:\n  train:\n    cm", True),
+                ("stages:\n  train: [", True),
+            )
+        ),
         (".dvc/tmp/rwlock", '{"write": {}}', False),
         (".dvc/tmp/rwlock", "", True),
         (".dvc/tmp/rwlock", '{"write": {', True),
     ],
 )
 def test_only_what_dvc_cannot_read_is_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str, removed: bool
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    text: str,
+    removed: bool,
 ) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text(text)
     assert mend(tmp_path, monkeypatch) == (0 if removed else 1)
     assert (tmp_path / name).exists() == (not removed)
+    assert capsys.readouterr().out.startswith(f"{name}: cut off") == removed
 
 
 OURS, THEIRS = "    md5: 0123", "    md5: 4567"
@@ -459,16 +474,23 @@ CONFLICTS = {
 }
 
 
+@pytest.mark.parametrize("name", LOCKS)
 @pytest.mark.parametrize("text", CONFLICTS.values(), ids=CONFLICTS.keys())
 def test_a_lock_that_git_could_not_merge_is_left_to_a_person(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    text: str,
 ) -> None:
-    (tmp_path / "dvc.lock").write_text(text)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text)
     assert mend(tmp_path, monkeypatch) == 1
-    assert (tmp_path / "dvc.lock").read_text() == text
+    assert (tmp_path / name).read_text() == text
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
-    assert printed.err.startswith("error: dvc.lock: holds conflict markers of a merge; ")
+    assert printed.err.startswith(f"error: {name}: holds conflict markers of a merge; ")
+    assert f"git checkout --ours {name}," in printed.err
 
 
 # ---- Experiments --------------------------------------------------------------------------------

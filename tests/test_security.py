@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -251,18 +252,16 @@ def test_the_limits_that_are_named_are_those_of_the_code() -> None:
 
 def test_make_puts_what_dvc_unpickles_where_nobody_else_can_write(tmp_path: Path) -> None:
     copy = tracked_copy(tmp_path / "a b")
-    (copy / ".venv").mkdir()
-    (copy / ".venv/bin").symlink_to(Path(sys.executable).parent)
-    (copy / ".venv/.ready").touch()  # set up already
-    state = copy / ".dvc/tmp/site"
-    ask = "from dvc.repo import Repo; print(Repo().site_cache_dir)"
+    (copy / ".venv").symlink_to(sys.prefix)
 
-    def state_of_dvc() -> Path:
-        env = environment(copy)
+    def state_of_dvc(project: Path) -> Path:
+        """Where DVC says that it is, in a subfolder; it makes a folder that is not there."""
+        ask = "from dvc.repo import Repo; print(Repo().site_cache_dir)"
+        env = environment(project)
         del env["DVC_SITE_CACHE_DIR"]
         done = subprocess.run(
             [sys.executable, "-c", ask],
-            cwd=copy / "studies",
+            cwd=project / "studies",
             env=env,
             capture_output=True,
             text=True,
@@ -270,14 +269,30 @@ def test_make_puts_what_dvc_unpickles_where_nobody_else_can_write(tmp_path: Path
         )
         return Path(done.stdout.strip())
 
-    done = run(copy, "make", str(state.relative_to(copy)))
-    assert done.returncode == 0, done.stderr
-    assert state_of_dvc().is_relative_to(state)
-    assert state.stat().st_mode & 0o777 == 0o700
+    def check(project: Path) -> None:
+        done = run(project, "make", "state")
+        assert done.returncode == 0, done.stderr
+        state = project / ".dvc/tmp/site"
+        assert state_of_dvc(project).is_relative_to(state)
+        assert state.stat().st_mode & 0o777 == 0o700
+
+    assert run(copy, "make", "state").returncode == 0
     assert run(copy, "git", "check-ignore", ".dvc/config.local").returncode == 0
-    targets = run(copy, "make", "--print-data-base", "--dry-run", "--question", "help").stdout
-    for name in ("reproduce", "study", "study-notebook", "test", "torture", "check-lock"):
-        assert re.search(f"^{name}:.* {state.relative_to(copy)}", targets, re.MULTILINE)
+    moved = copy.rename(tmp_path / "ä, moved")
+    check(moved)
+    assert not copy.exists()
+    (moved / ".dvc/config.local").unlink()
+    check(moved)
+    shutil.rmtree(moved / ".dvc/tmp/site")
+    assert state_of_dvc(moved).parents[1].stat().st_mode & 0o777 == 0o777  # DVC's own doing
+    check(moved)
+
+
+def test_what_runs_dvc_puts_its_state_there_first() -> None:
+    targets = run(ROOT, "make", "--print-data-base", "--dry-run", "--question", "help").stdout
+    for name in ("reproduce", "study", "study-notebook", "test", "torture", "check-lock", "prune"):
+        assert re.search(f"^{name}:.* state( |$)", targets, re.MULTILINE)
+        assert re.search("^state: writable", targets, re.MULTILINE)
 
 
 # --- What comes from outside into CI --------------------------------------------------------------

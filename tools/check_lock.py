@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import deps
+import ends
 import prune
 import quotes
 import yaml
@@ -187,4 +188,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ends.run(main)

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
 
+import ends
 from dvc.dvcfile import Lockfile
 from dvc.repo import Repo
 
@@ -73,4 +73,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ends.run(main)
