@@ -108,10 +108,10 @@ def test_the_seeds_of_the_study_stand_beside_what_is_gained() -> None:
     metrics = measured("vae16", "ae16")
     _, gained, *_ = lead(metrics, study=found)  # the best prior of vae16 has no two seeds
     assert "and of real images 0.400); a linear probe" in gained
-    assert "and over 3 seeds 95.0 ± 0.0 for vae16 and 92.0 ± 2.0 for ae16." in gained
+    assert "and over 3 seeds of the study 95.0 ± 0.0 for vae16 and 92.0 ± 2.0 for ae16." in gained
     metrics["vae16"]["samples"]["mixture"] = {"frechet": 0.1}
     _, gained, *_ = lead(metrics, study=found)
-    assert ", and over 3 seeds 22.0 ± 2.0 for vae16 and 9.00 ± 1.0 for ae16; a linear " in gained
+    assert "seeds of the study 22.0 ± 2.0 for vae16 and 9.00 ± 1.00 for ae16; a linear " in gained
 
 
 def test_what_made_pictures_are_worth_stands_beside_real_ones() -> None:

@@ -9,6 +9,7 @@ from mnist_vae.report.samples import best
 from mnist_vae.report.study import Counterparts
 from mnist_vae.report.tables import Metrics, number, series, show
 from mnist_vae.study.answer import finding
+from mnist_vae.study.summary import Spread
 
 QUESTION = "With enough dimensions, does the VAE overcome the plain autoencoder?"
 
@@ -143,10 +144,14 @@ def _over_seeds(paths: Mapping[str, str], study: Counterparts | None) -> str:
     known = {name: each for name, each in spreads.items() if each is not None}
     if len(known) < len(paths):
         return ""
-    listed = series(
-        [f"{show(each.mean, 3)} ± {show(each.sd, 2)} for {name}" for name, each in known.items()]
-    )
-    return f", and over {min(each.seeds for each in known.values())} seeds {listed}"
+    listed = series([f"{_with_spread(each)} for {name}" for name, each in known.items()])
+    return f", and over {min(each.seeds for each in known.values())} seeds of the study {listed}"
+
+
+def _with_spread(found: Spread) -> str:
+    """Mean ± standard deviation, to as many decimals."""
+    mean = show(found.mean, 3)
+    return f"{mean} ± {found.sd:.{len(mean.partition('.')[2])}f}"
 
 
 def _on_made(measured: Mapping[str, Metrics], classifier: Metrics, noun: str) -> str:
