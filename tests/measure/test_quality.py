@@ -10,7 +10,7 @@ from numpy.random import Generator, default_rng
 from mnist_vae.measure import quality
 from mnist_vae.measure.neighbours import coverage, nearest
 from mnist_vae.measure.quality import Real
-from mnist_vae.measure.samples import frechet_distance, frechet_floor
+from mnist_vae.measure.samples import class_entropy, frechet_distance, frechet_floor
 from mnist_vae.nets.classifier import Classifier, classify
 
 
@@ -75,14 +75,16 @@ def test_real_images_have_numbers_of_their_own(
 ) -> None:
     """Of training images there may be fewer than of test images."""
     real, found = quality.of_real(classifier, test_images, training[:count], default_rng(0))
-    seen, others = (classify(classifier, of).features for of in (test_images, training[:count]))
+    seen, others = (classify(classifier, of) for of in (test_images, training[:count]))
     rng = default_rng(0)
-    features = quality.spread(seen, count)
-    floor = frechet_floor(features, others, rng)
+    features = quality.spread(seen.features, count)
+    floor = frechet_floor(features, others.features, rng)
     assert (found["frechet"], found["frechet_deviation"]) == floor
     chosen = rng.choice(count, min(count, 100), replace=False)
-    assert (found["precision"], found["recall"]) == coverage(features, others[chosen])
-    np.testing.assert_array_equal(real.features, seen)
+    assert (found["precision"], found["recall"]) == coverage(features, others.features[chosen])
+    assert found["entropy"] == class_entropy(seen.labels, 10)
+    assert found["confident"] == 100 * (seen.confidence > 0.9).mean()
+    np.testing.assert_array_equal(real.features, seen.features)
 
 
 def test_without_a_classifier_pixels_alone_are_looked_at(
