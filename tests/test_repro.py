@@ -383,7 +383,13 @@ def test_what_dvc_was_killed_while_writing_is_made_again(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = outputs(small)
-    for name in ("dvc.lock", "studies/dvc.lock", ".dvc/tmp/rwlock"):
+    study = small / "studies/dvc.lock"
+    with restored(study):  # as Git has it
+        study.write_text("")
+        assert run(small, "dvc", "repro").returncode != 0
+        assert mend(small, monkeypatch) == 0
+        assert not study.exists()
+    for name in ("dvc.lock", ".dvc/tmp/rwlock"):
         (small / name).write_text("")
     assert run(small, "dvc", "repro").returncode != 0
     assert mend(small, monkeypatch) == 0
