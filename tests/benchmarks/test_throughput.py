@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+import throughput
 from support.project import ROOT, edit, run
 from support.studies import project_of_study
 
@@ -34,8 +36,10 @@ def test_tiny_gives_every_row_and_writes_no_file(tmp_path: Path) -> None:
     assert not (project / "reports").exists()
 
 
-def test_no_seeds_are_refused_in_a_line(tmp_path: Path) -> None:
-    command = (str(ROOT / "benchmarks/throughput.py"), "--seeds", "0")
-    done = run(tmp_path, sys.executable, *command)
-    assert done.returncode == 2
-    assert "--seeds: found 0, must be at least 1" in done.stderr.splitlines()[-1]
+def test_no_seeds_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["throughput.py", "--seeds", "0"])
+    with pytest.raises(SystemExit, match="2"):
+        throughput.main()
+    assert "--seeds: found 0, must be at least 1" in capsys.readouterr().err
