@@ -89,3 +89,22 @@ def test_an_nll_stands_on_enough_draws_in_half_of_the_images(count: int, stands:
 def test_bits_per_dimension() -> None:
     assert bits_per_dimension(784 * math.log(2), 784) == pytest.approx(1)
     assert bits_per_dimension(math.log(4), 2) == pytest.approx(1)
+
+
+def test_importance_nll_adds_in_double_precision(rng: Generator) -> None:
+    weights = rng.normal(size=(50, 20)).astype(np.float32) - 700
+    assert importance_nll(weights) == importance_nll(weights.astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("weights", "complaint"),
+    [
+        (np.zeros(4), r"^log_weights is \(4,\), must be \[N, K\] with N at least 2$"),
+        (np.zeros((2, 3, 4)), r"^log_weights is \(2, 3, 4\), must be \[N, K\] with N at least 2$"),
+        (np.array([[0, np.nan], [0, 0]]), r"^log_weights has a NaN or \+inf$"),
+        (np.array([[0, np.inf], [0, 0]]), r"^log_weights has a NaN or \+inf$"),
+    ],
+)
+def test_weights_that_cannot_be_meant_are_refused(weights: np.ndarray, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        importance_nll(weights)

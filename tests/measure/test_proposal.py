@@ -88,7 +88,7 @@ def test_a_wrong_encoder_does_not_hide_the_exact_nll(variance: float) -> None:
     assert not wrong.stands
 
 
-@pytest.mark.parametrize("variance", [1.0, 0.01])
+@pytest.mark.parametrize("variance", [1e4, 1.0, 0.01])
 def test_the_posterior_of_a_linear_decoder_is_met_in_one_step(variance: float) -> None:
     vae = LinearVAE(variance)
     fitted = proposal.fit(vae.logits, Linear(), vae.images, vae.encoder, variance=variance, steps=1)
@@ -96,6 +96,23 @@ def test_the_posterior_of_a_linear_decoder_is_met_in_one_step(variance: float) -
     covariance = torch.linalg.inv(vae.precision)
     found = fitted.factor @ fitted.factor.mT
     torch.testing.assert_close(found, covariance.expand_as(found), atol=1e-6, rtol=1e-3)
+
+
+def test_the_width_is_that_of_the_decoders_slopes() -> None:
+    """Without a step, at the start: the slopes are autograd's."""
+    network, likelihood, variance = make_network(3), KINDS["fixed"], 0.01
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(4, 1, 28, 28, generator=generator)
+    start = torch.randn(4, 3, generator=generator)
+    fitted = proposal.fit(network.logits, likelihood, images, start, variance=variance, steps=0)
+    with torch.no_grad():
+        _, information = likelihood.slopes(images, network.logits(start), variance)
+    for n in range(4):
+        jacobian = torch.func.jacrev(lambda z: network.logits(z[None]).flatten())(start[n])
+        precision = jacobian.T @ (information[n].flatten()[:, None] * jacobian) + torch.eye(3)
+        found = torch.linalg.inv(fitted.factor[n] @ fitted.factor[n].T)
+        torch.testing.assert_close(found.float(), precision, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(fitted.mean, start.double())
 
 
 @pytest.mark.parametrize(
