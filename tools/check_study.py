@@ -1,6 +1,6 @@
 """Train some models of the study anew, and compare them with the tables that are committed.
 
-Usage: python tools/check_study.py [TRAININGS]
+Usage: python tools/check_study.py [TRAININGS] [--grid NAME]...
 
 So many trainings of each grid that ran (2 by default), drawn by chance, with the data and the code
 that stand here; nothing that an earlier run kept is taken. On the kind of processor that the tables
@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from rebuild import DEVIATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -34,9 +35,6 @@ from mnist_vae.study.run import run_all  # noqa: E402
 from mnist_vae.study.summary import measured, select  # noqa: E402
 from mnist_vae.study.trial import Study  # noqa: E402
 from mnist_vae.train.recipe import Recipe  # noqa: E402
-
-DEVIATIONS = 6
-"""Two seeds differ by 1.4 on average, and a few seeds say only roughly what one of them is."""
 
 
 def check(name: str, count: int, chosen: random.Random) -> Iterator[str]:

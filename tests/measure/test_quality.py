@@ -82,6 +82,7 @@ def test_real_images_have_numbers_of_their_own(
     assert (found["frechet"], found["frechet_deviation"]) == floor
     chosen = rng.choice(count, min(count, 100), replace=False)
     assert (found["precision"], found["recall"]) == coverage(features, others.features[chosen])
+    assert 0 <= found["precision"] <= 100
     assert found["entropy"] == class_entropy(seen.labels, 10)
     assert found["confident"] == 100 * (seen.confidence > 0.9).mean()
     np.testing.assert_array_equal(real.features, seen.features)
