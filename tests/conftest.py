@@ -16,6 +16,10 @@ from support.project import smallest
 # Small tensors gain nothing from threads, and processes that share cores lose much by them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Under `make test` a test's own make would take itself for a part of it, and take its flags.
+for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(name, None)
+
 # A shell starts background jobs deaf to Ctrl-C, and what they start inherits that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -64,7 +64,7 @@ def test_blocks_take_every_point_once(rng: Generator, monkeypatch: pytest.Monkey
     np.testing.assert_allclose(distances, cdist(points, others) ** 2)
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (6, 5), (40,)])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 8, 8), (6, 5), (5, 6), (4, 9), (9, 4), (40,)])
 def test_the_nearest_is_that_of_plain_distances(rng: Generator, shape: tuple[int, ...]) -> None:
     training = rng.integers(0, 256, (300, *shape), dtype=np.uint8)
     images = rng.random((40, *shape), dtype=np.float32)
