@@ -104,7 +104,7 @@ lock: $(READY) ## choose package versions anew for requirements.txt, hashes and 
 	@python tools/deps.py
 	@echo "requirements.txt and versions/ made anew; make test installs and tries it"
 
-state: writable ## keep what DVC unpickles in the project, for you alone; what runs DVC does so first
+state: writable $(READY) ## keep what DVC unpickles in the project, for you alone; what runs DVC does so first
 	@python tools/state.py
 
 clean: ## remove the environment and what can be made again; keeps dvc's cache and the reports
