@@ -88,6 +88,46 @@ def test_what_changed_is_named(
     assert all(name in said for name in changed)
 
 
+def write_pipeline(project: Path, path: str, text: str) -> None:
+    md5 = hashlib.md5(text.encode()).hexdigest()
+    stages = {"settings": {"cmd": "x"}, "make": {"outs": [{"path": path, "md5": md5}]}}
+    (project / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
+
+
+def test_data_that_a_clean_clone_lacks_are_those_of_the_pipelines_lock(project: Path) -> None:
+    images = "data/train.safetensors"
+    write_pipeline(project, images, "other")
+    assert changes("main", params(project), project) == []  # what is there counts
+    (project / images).unlink()
+    assert changes("main", params(project), project) == [images]
+    write_pipeline(project, images, FILES[images])
+    assert changes("main", params(project), project) == []
+    write_pipeline(project, "src/loop.py", FILES["src/loop.py"])
+    (project / "src/loop.py").unlink()
+    assert changes("main", params(project), project) == ["src/loop.py"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_another_classifier_is_no_older_study(project: Path, there: bool) -> None:
+    classifier = "data/classifier.safetensors"
+    lock = yaml.safe_load((project / LOCK).read_text())
+    md5 = hashlib.md5(b"one").hexdigest()
+    lock["stages"]["study@main"]["deps"].append({"path": classifier, "md5": md5})
+    (project / LOCK).write_text(yaml.safe_dump(lock))
+    assert "data that stand here" in sentence("main", params(project), project)
+    if there:
+        write(classifier, "another")(project)
+    else:
+        write_pipeline(project, classifier, "another")
+    said = sentence("main", params(project), project)
+    assert "measured by another classifier" in said
+    assert "older" not in said
+    write("src/loop.py", "changed")(project)
+    said = sentence("main", params(project), project)
+    assert "is older than what stands here" in said
+    assert classifier in said
+
+
 def test_of_many_changes_some_are_named_and_all_are_counted(project: Path) -> None:
     for name in FILES:
         write(name, "changed")(project)
@@ -111,4 +151,12 @@ def test_a_study_that_nothing_records(project: Path) -> None:
 def test_a_damaged_lock_is_named(project: Path, damage: str) -> None:
     (project / LOCK).write_text(damage.replace("cmd: x", "cmd: stages/study.py"))
     with pytest.raises(InputError, match=r"studies/dvc\.lock: damaged"):
+        changes("main", params(project), project)
+
+
+@pytest.mark.parametrize("damage", ["", "stages: [", "stages: {make: x}", "a"])
+def test_a_damaged_lock_of_the_pipeline_is_named(project: Path, damage: str) -> None:
+    (project / "data/train.safetensors").unlink()
+    (project / "dvc.lock").write_text(damage)
+    with pytest.raises(InputError, match=r"dvc\.lock: damaged; delete it and run `dvc repro`"):
         changes("main", params(project), project)
