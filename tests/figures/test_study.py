@@ -32,16 +32,32 @@ def dots(ax: Any) -> list[list[tuple[float, float]]]:
 
 
 def test_every_seed_is_a_dot_and_the_interval_a_band(ax: Any) -> None:
+    dims = np.array([2, 8, 16])
+    scores = np.insert(SCORES, 1, [[9.0, 10, 11], [np.nan] * 3], axis=1)
+    low, high = np.nanmin(scores, 2, initial=99) - 1, np.nanmax(scores, 2, initial=0) + 1
+    draw_against_dims(ax, ["ae", "vae"], dims, scores, low, high)
+    one, other = dots(ax)
+    assert [y for _, y in one] == [30, 31, 32, 9, 10, 11, 6, 6.5, 7]
+    assert [y for _, y in other] == [5.0, 5.5]
+    assert {round(x) for x, _ in one} == {2, 8, 16}
+    bands = [c.get_paths()[0].get_extents() for c in ax.collections if c.get_label()[0] == "_"]
+    assert [(band.ymin, band.ymax) for band in bands] == [(5, 33), (4, 6.5)]
+    assert [line.get_ydata().tolist() for line in ax.get_lines()] == [[31, 10, 6.5], [5.25]]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ae", "vae"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2", "8", "16"]
+
+
+def test_of_two_numbers_of_dimensions_none_is_joined(ax: Any) -> None:
     low, high = np.nanmin(SCORES, 2, initial=99) - 1, np.nanmax(SCORES, 2, initial=0) + 1
     draw_against_dims(ax, ["ae", "vae"], DIMS, SCORES, low, high)
     one, other = dots(ax)
     assert [y for _, y in one] == [30, 31, 32, 6, 6.5, 7]
     assert [y for _, y in other] == [5.0, 5.5]
-    assert {round(x) for x, _ in one} == {2, 16}
-    bands = [c.get_paths()[0].get_extents() for c in ax.collections if c.get_label()[0] == "_"]
-    assert [(band.ymin, band.ymax) for band in bands] == [(5, 33), (4, 6.5)]
+    bars = [segment for c in ax.collections for segment in segments(c)]
+    assert [bar[:, 1].tolist() for bar in bars] == [[29, 33], [5, 8], [4, 6.5]]
+    assert [round(bar[0, 0]) for bar in bars] == [2, 15, 17]  # beside the dots, each on its side
+    assert not [line for line in ax.get_lines() if line.get_linestyle() != "None"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ae", "vae"]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2", "16"]
 
 
 def test_a_model_without_the_number_is_not_drawn(ax: Any) -> None:

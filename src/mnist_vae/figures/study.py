@@ -36,8 +36,9 @@ def draw_against_dims(
     """Scores of models over the number of latent dimensions [D], on a scale of doublings.
 
     ``scores`` [M, D, S] of each seed; their means are joined, within ``low`` and ``high`` [M, D].
-    What is NaN is left out. Dots of models stand a little beside each other, so that none hides
-    another; lines and bands are where they belong.
+    Of two numbers of dimensions or one nothing is joined: each has its interval. What is NaN is
+    left out. Dots of models stand a little beside each other, so that none hides another; lines
+    and bands are where they belong.
     """
     check_shape("dims", dims, None)
     check_shape("scores", scores, len(names), len(dims), None)
@@ -50,11 +51,15 @@ def draw_against_dims(
         colour, marker = COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)]
         places = dims[known]
         means = np.nanmean(scores[index, known], axis=1)
-        ax.plot(places, means, color=colour, linewidth=1.2)
-        ax.fill_between(
-            places, low[index, known], high[index, known], color=colour, alpha=0.25, linewidth=0
-        )
-        places = places * 2 ** (0.08 * (index - (len(names) - 1) / 2))
+        lower, upper = low[index, known], high[index, known]
+        beside = 2 ** (0.08 * (index - (len(names) - 1) / 2))
+        if len(dims) > 2:
+            ax.plot(places, means, color=colour, linewidth=1.2)
+            ax.fill_between(places, lower, upper, color=colour, alpha=0.25, linewidth=0)
+        else:
+            around = np.stack([means - lower, upper - means])
+            ax.errorbar(places * beside**3, means, around, fmt="_", color=colour, capsize=4)
+        places = places * beside
         ax.scatter(
             np.repeat(places, scores.shape[2]),
             scores[index, known].ravel(),

@@ -179,10 +179,14 @@ def answer(table: Arrays) -> list[str]:
         ]
     if len(found) > 1 and not any(each.differs for each in found):
         dims = [each.dims for each in found]
+        nowhere = (
+            f"neither at {dims[0]} nor at {_count(dims[1])}"
+            if len(dims) == 2
+            else f"at none of {len(dims)} numbers of dimensions, {dims[0]} to {dims[-1]},"
+        )
         return [
-            f"It is not seen to: at none of {len(dims)} numbers of dimensions, {dims[0]} to "
-            f"{dims[-1]}, does the squared error of the VAE differ from the autoencoder's by more "
-            f"than chance explains. {_what_could_hide(table, found)}",
+            f"It is not seen to: {nowhere} does the squared error of the VAE differ from the "
+            f"autoencoder's by more than chance explains. {_what_could_hide(table, found)}",
             _findings(found),
             _method(found),
         ]
