@@ -652,6 +652,7 @@ PLANTED: dict[str, tuple[Callable[[Path], object], list[str]]] = {
             *("encode@vae2: ",),
             *("draw@vae16: ", "output reports/figures/vae16 (modified)"),
             *("draw@vae2: ", "output reports/figures/vae2 (modified)"),
+            *("studies/dvc.yaml:summarize@notebook: ", "`dvc repro -s studies/dvc.yaml:summ"),
         ],
     ),
     "deleted": (

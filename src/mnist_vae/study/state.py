@@ -70,8 +70,8 @@ def sentence(grid: str, params: Params, root: Path = Path()) -> str:
     if changed == [CLASSIFIER]:
         return (
             "This study was made with the code, settings and images that stand here, but its "
-            "samples were measured by another classifier, such as another processor trains: its "
-            "Fréchet distances are for comparison within it."
+            "samples were measured by another classifier, such as another processor trains: "
+            "compare its Fréchet distances only within it."
         )
     named, more = changed[:NAMED], len(changed) - NAMED
     if more > 0:
