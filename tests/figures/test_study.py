@@ -53,11 +53,13 @@ def test_of_two_numbers_of_dimensions_none_is_joined(ax: Any) -> None:
     one, other = dots(ax)
     assert [y for _, y in one] == [30, 31, 32, 6, 6.5, 7]
     assert [y for _, y in other] == [5.0, 5.5]
+    assert {round(x) for x, _ in one} == {2, 16}
     bars = [segment for c in ax.collections for segment in segments(c)]
     assert [bar[:, 1].tolist() for bar in bars] == [[29, 33], [5, 8], [4, 6.5]]
     assert [round(bar[0, 0]) for bar in bars] == [2, 15, 17]  # beside the dots, each on its side
     assert not [line for line in ax.get_lines() if line.get_linestyle() != "None"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["ae", "vae"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["2", "16"]
 
 
 def test_a_model_without_the_number_is_not_drawn(ax: Any) -> None:
