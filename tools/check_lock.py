@@ -116,18 +116,20 @@ def lock() -> Iterator[str]:
     changed = {
         stage: words if stage in ran else ["has not run"]
         for stage, entries in changes.items()
-        if stage != HOURS
-        and (stage in known or "studies/" not in stage)
-        and (words := reasons(entries))
+        if (stage in known or "studies/" not in stage)
+        # What took hours may be old, but has to be what came out then.
+        and (words := [w for w in reasons(entries) if stage != HOURS or w.startswith("output ")])
     }
     if not failed and not stale and not changed:
         return
-    summary = [name for name in changed or stale if SUMMARY in name]
     of_study = [name for name in changed or stale if "studies/dvc.yaml" in name]
+    hours = any(HOURS in name for name in of_study)
+    summary = any(SUMMARY in name for name in of_study)
     commands = [
         *(["`dvc repro`"] if len(of_study) < len(changed or stale) or not changed else []),
-        *(["`make study`"] if len(of_study) > len(summary) else []),
-        *([f"`dvc repro -s {SUMMARY}`"] if summary else []),
+        *(["`make study`"] if len(of_study) > hours + summary else []),
+        *(["`make study-notebook`"] if hours else []),
+        *([f"`dvc repro -s {SUMMARY}`"] if summary and not hours else []),
     ]
     details = [f"{stage}: {', '.join(words)}" for stage, words in changed.items()]
     details = details or stale or [each.stderr.strip() for each in dry]
