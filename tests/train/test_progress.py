@@ -122,10 +122,26 @@ def test_a_log_gets_nothing_within_an_epoch(
     assert log.getvalue() == ""
 
 
-@pytest.mark.parametrize("columns", [0, 60, 132])
-def test_a_bar_fits_the_terminal_and_is_there_if_that_does_not_tell_its_width(columns: int) -> None:
+ALL = "loss 7.000, 1,000,000 images/s, 0 s left"
+
+
+@pytest.mark.parametrize(
+    ("columns", "texts"),
+    [
+        (0, ALL),
+        (132, ALL),
+        (67, ALL),
+        (66, "loss 7.000, 0 s left"),
+        (60, "loss 7.000, 0 s left"),
+        (35, "0 s left"),
+    ],
+)
+def test_a_bar_fits_the_terminal_and_is_there_if_that_does_not_tell_its_width(
+    columns: int, texts: str
+) -> None:
     """A terminal of 0 columns is one that says nothing, as some of containers and editors."""
     script = (
+        "import time; clock = iter([0.0, 0.001]); time.perf_counter = lambda: next(clock);"
         "from mnist_vae.train.loop import Epoch; from mnist_vae.train.progress import Progress;"
         "list(Progress('vae16', 1, 1000).follow([Epoch(1, {'loss': 7.0})]))"
     )
@@ -138,7 +154,7 @@ def test_a_bar_fits_the_terminal_and_is_there_if_that_does_not_tell_its_width(co
     os.close(ours)
     last = [frame for frame in re.split("[\r\n]+", shown) if frame.strip()][-1]
     assert len(last) == (columns or 80) - 1
-    assert re.search(r"vae16, epoch 1/1: 100%.*loss 7.000, [\d,]+ images/s, 0 s", last)
+    assert re.fullmatch(rf"vae16, epoch 1/1: 100%\|█+\| {texts}", last)
 
 
 def test_a_terminal_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,14 +12,15 @@ from tqdm import tqdm
 from mnist_vae.train.loop import Epoch
 
 # Without tqdm's own times: they follow the wall clock, which may be set back meanwhile.
-SHAPE = "{desc}: {percentage:3.0f}%|{bar}| {unit}{postfix}"
+SHAPE = "{desc}: {percentage:3.0f}%|{bar}| {unit}"
 
 
 class Progress:
     """Shows epochs, loss, images a second and the time left of a training of ``total`` epochs.
 
-    A bar on a terminal, which moves at each percent of an epoch; elsewhere (CI, a log file) a line
-    an epoch. The first ``done`` epochs were trained by an earlier run and pass in silence.
+    A bar on a terminal, which moves at each percent of an epoch; a narrow one has no speed, then no
+    loss. Elsewhere (CI, a log file) a line an epoch. The first ``done`` epochs were trained by an
+    earlier run and pass in silence.
     """
 
     def __init__(self, name: str, total: int, images: int, done: int = 0) -> None:
@@ -27,13 +28,14 @@ class Progress:
         self._live = sys.stderr.isatty()
         self._start = self._last = time.perf_counter()
         self._loss = ""
+        self._columns = _width() - 1  # in the last column some terminals begin a new line
         self._bar = tqdm(
             total=100 * total,
             initial=100 * done,
             disable=not self._live,
             bar_format=SHAPE,
             unit="",
-            ncols=_width() - 1,  # in the last column some terminals begin a new line
+            ncols=self._columns,
         )
         self._bar.set_description_str(f"{name}, epoch {done + 1}/{total}", refresh=False)
 
@@ -62,9 +64,11 @@ class Progress:
     def _show(self, epoch: int, percent: int, now: float) -> None:
         speed, left = self._speed_and_left(epoch, percent, now)
         self._bar.n = 100 * (epoch - 1) + percent
-        self._bar.unit = f"{self._loss}{speed}"
-        self._bar.set_description_str(f"{self._name}, epoch {epoch}/{self._total}", refresh=False)
-        self._bar.set_postfix_str(left)  # and draws it
+        name = f"{self._name}, epoch {epoch}/{self._total}"
+        texts = (f"{self._loss}{speed}, {left}", f"{self._loss}{left}", left)
+        room = self._columns - len(f"{name}: 100%|#| ")
+        self._bar.unit = next((text for text in texts if len(text) <= room), left)
+        self._bar.set_description_str(name)  # and draws it all
 
     def _speed_and_left(self, epoch: int, percent: int, now: float) -> tuple[str, str]:
         part = percent / 100
