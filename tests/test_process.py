@@ -287,6 +287,17 @@ def test_ctrl_c_comes_too_late_for_a_script_that_is_ending(
     assert (ended.returncode, ended.stderr) == (code, message)
 
 
+def test_ctrl_c_while_a_file_is_made_leaves_nothing_half_written(tmp_path: Path) -> None:
+    body = (
+        "from pathlib import Path; from mnist_vae.files import store; make = os.open;"
+        "os.open = lambda *how: (make(*how), os.kill(os.getpid(), signal.SIGINT));"
+        f"store.write_bytes(Path({str(tmp_path / 'a.json')!r}), b'new')"
+    )
+    ended = run_main(body)
+    assert (ended.returncode, ended.stderr) == (130, f"-c: error: {INTERRUPTED}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_success_is_silent() -> None:
     ended = run_main("pass")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -115,6 +115,19 @@ MUTANTS = (
         "torch.zeros((count, 2), dtype=torch.int64)",
     ),
     Mutant("shifts one way", "train/classify.py", SHIFTS, SHIFTS.replace("-SHIFT", "0")),
+    Mutant("a bar wider than its terminal", "train/progress.py", "if len(text) <= room", "if True"),
+    Mutant("left by Ctrl-C", "process.py", "    remove_unfinished()\n", "", "half_written"),
+    Mutant(
+        "made before it is named",
+        "files/lock.py",
+        """        process.unfinished.add(part)
+        if (file := _take(part)) is not None:
+""",
+        """        if (file := _take(part)) is not None:
+            process.unfinished.add(part)
+""",
+        "instructions",
+    ),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import gc
@@ -20,6 +21,8 @@ from typing import NoReturn
 from mnist_vae.errors import InputError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+unfinished: set[Path] = set()
+"""Temporary files, each named here before it is made until after it is gone."""
 
 
 def start() -> None:
@@ -148,6 +151,7 @@ def run(main: Callable[[], None]) -> NoReturn:
         line, code = f"the device is out of memory: {str(error).splitlines()[0]}{_LESS}", 1
     for number in (signal.SIGINT, signal.SIGTERM):  # too late: a second Ctrl-C ends nothing sooner
         signal.signal(number, signal.SIG_IGN)
+    remove_unfinished()
     gc.freeze()  # what main imported too: Python looks once more before it ends
     if not line:
         sys.exit(code)
@@ -157,6 +161,13 @@ def run(main: Callable[[], None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print(f"{script}: error: {' '.join(line.split())}", file=sys.stderr, flush=True)
     sys.exit(code)
+
+
+def remove_unfinished() -> None:
+    """Remove temporary files that are left where Ctrl-C came while they were made or removed."""
+    for path in tuple(unfinished):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 _LESS = "; when training, a smaller batch_size needs less"

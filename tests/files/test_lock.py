@@ -28,6 +28,51 @@ with {holding}:
     time.sleep(60)
 """
 
+INTERRUPTED = '''
+import itertools, sys
+from pathlib import Path
+from mnist_vae import process
+from mnist_vae.files import store
+
+
+def interrupt_at(step):
+    steps = itertools.count()
+
+    def trace(frame, event, argument):
+        frame.f_trace_opcodes = True
+        if next(steps) == step:
+            raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+def write(step):
+    """Write the file, interrupted at an instruction; False if that came."""
+    try:
+        sys.settrace(interrupt_at(step))  # traces what is called from here on
+        store.write_bytes(path, b"new")
+    except KeyboardInterrupt:
+        return False
+    finally:
+        sys.settrace(None)
+    return True
+
+
+path = Path(sys.argv[1])
+write(-1)  # compiles patterns, once
+left = []
+for step in itertools.count():
+    whole = write(step)
+    left.append(len({*path.parent.iterdir()} - {path}))
+    process.remove_unfinished()
+    assert [*path.parent.iterdir()] == [path], step
+    assert path.read_bytes() == b"new"
+    if whole:
+        break
+print(step, sum(left))
+'''
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -170,6 +215,20 @@ def test_only_what_dead_processes_left_is_swept_up(path: Path) -> None:
         living.kill()
     store.write_bytes(target, b"newer")
     assert not held.exists()
+
+
+def test_ctrl_c_between_any_two_instructions_leaves_nothing(path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(path)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(lock.__file__).parents[2])},
+        check=False,
+    )
+    assert ended.stderr == ""
+    instructions, left = map(int, ended.stdout.split())
+    assert instructions > 100
+    assert left > 0  # there was something to remove
 
 
 def test_a_link_at_a_temporary_name_is_not_followed(

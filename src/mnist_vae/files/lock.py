@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from mnist_vae import process
 from mnist_vae.errors import InputError
 
 PATIENCE = 10
@@ -53,12 +54,15 @@ def temporary(path: Path) -> Iterator[Path]:
         _remove_unless_held(left)
     while True:
         part = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+        process.unfinished.add(part)
         if (file := _take(part)) is not None:
             break
+        process.unfinished.discard(part)
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
+        process.unfinished.discard(part)
         os.close(file)
 
 
