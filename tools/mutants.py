@@ -44,8 +44,8 @@ MUTANTS = (
     Mutant(
         "Nesterov's look-ahead dropped",
         "train/optimizer.py",
-        "grad.lerp(mean, self.beta1).view",
-        "mean.clone().view",
+        "grad.lerp(mean, self.beta1)",
+        "mean.clone()",
     ),
     Mutant("rate of a step's start", "train/recipe.py", "(step + 0.5) / steps", "step / steps"),
     Mutant("rate of a step's end", "train/recipe.py", "(step + 0.5) / steps", "(step + 1) / steps"),

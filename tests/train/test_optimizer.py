@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from mnist_vae.nets.classifier import Classifier
+from mnist_vae.nets.mlp import MLP
 from mnist_vae.nets.vae import VAE
 from mnist_vae.train.optimizer import Optimizer, orthogonalizers
 
@@ -105,10 +106,20 @@ def test_nothing_to_move_moves_nothing() -> None:
     [
         (twin(), {"encoder.4.weight": 0.3, "decoder.1.weight": 0.6}),
         (Classifier(image_size=20, widths=(4, 6, 10)), {"body.4.weight": 0.3}),
+        (
+            MLP(3, image_size=8, widths=(20, 12)),  # some are wide, some tall, two of one shape
+            {
+                f"{layer}.weight": 0.2
+                for layer in (
+                    *("encoder.1", "encoder.3", "mean", "logvar"),
+                    *("hidden.0", "decoder.0", "decoder.2"),
+                )
+            },
+        ),
     ],
-    ids=["two kernels", "one kernel"],
+    ids=["two kernels", "one kernel", "no kernel"],
 )
-def test_muon_moves_kernels_of_whole_maps_and_adam_the_rest(
+def test_muon_moves_kernels_of_whole_maps_or_all_matrices_and_adam_the_rest(
     network: nn.Module, paces: dict[str, float]
 ) -> None:
     start = {name: p.clone() for name, p in network.state_dict().items()}
@@ -117,7 +128,7 @@ def test_muon_moves_kernels_of_whole_maps_and_adam_the_rest(
     without = move(network, muon=False)
     for name, step in with_muon.items():
         if name in paces:
-            matrix = step.permute(0, 2, 3, 1).flatten(1)
+            matrix = step.permute(0, 2, 3, 1).flatten(1) if step.ndim == 4 else step
             size = 0.01 * paces[name] * math.sqrt(max(matrix.shape))
             values = torch.linalg.svdvals(matrix) / size
             assert 0.6 < values.min() <= values.max() < 1.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 
@@ -29,7 +30,8 @@ class Optimizer:
     Muon moves a matrix by its momentum with all singular values set to 1, so that directions which
     the gradient hardly shows are learned too. It takes the convolutions whose kernels cover the
     whole map, those of stride 1: in a VAE two, which hold 94% of the parameters at MNIST's sizes.
-    What else there is moves by Adam.
+    In a network without convolutions it takes all linear layers' matrices. What else there is moves
+    by Adam.
 
     The parameters become views of vectors: those of convolutions in ``dtype``, those of linear
     layers in float32. Where ``dtype`` is less than float32, the vector that moves stays float32 and
@@ -39,14 +41,17 @@ class Optimizer:
 
     def __init__(self, network: nn.Module, dtype: torch.dtype, *, beta2: float, muon: bool) -> None:
         convs = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
-        large = [conv for conv in convs if muon and conv.stride == (1, 1)]
+        linears = [m for m in network.modules() if isinstance(m, nn.Linear)]
+        large = [conv for conv in convs if conv.stride == (1, 1)] if convs else linears
+        # Matrices of one shape lie side by side.
+        moved = sorted(large if muon else [], key=lambda layer: _shape(layer.weight))
         groups: list[list[Tensor]] = [
-            [conv.weight for conv in large],
+            [layer.weight for layer in moved],
             [p for conv in convs for p in conv.parameters()],
             list(network.parameters()),
         ]
-        # In the vectors what Muon moves comes first, as one stack of matrices, then other
-        # parameters of convolutions, then those of linear layers.
+        # In the vectors what Muon moves comes first, as stacks of matrices, then other parameters
+        # of convolutions, then those of linear layers.
         self.parameters = list({id(p): p for group in groups for p in group}.values())
         self.master = torch.cat([_flat(p.detach()).float() for p in self.parameters])
         self.start = sum(p.numel() for p in groups[0])  # of what Adam moves
@@ -57,11 +62,10 @@ class Optimizer:
         self.square = torch.zeros_like(self.master[self.start :])
         self.steps = torch.zeros((), device=self.master.device)
         self.beta1, self.beta2 = 0.9, beta2
-        # 0.2·√(larger side) gives entries the size of Adam's steps (Liu et al. 2025). Here both
-        # learn faster at more; at a decoder's pace an encoder loses units and ends higher.
-        pace = [0.3 if isinstance(conv, nn.Conv2d) else 0.6 for conv in large]
-        self.pace = torch.tensor(pace, device=self.master.device)[:, None, None]
-        self.stack = len(large), len(self.parameters[0]), -1
+        self.stacks = []
+        for shape, layers in itertools.groupby(moved, key=lambda layer: _shape(layer.weight)):
+            paces = torch.tensor([_pace(layer) for layer in layers], device=self.master.device)
+            self.stacks.append(((len(paces), *shape), paces[:, None, None]))
         count = len(groups[1])
         convolutional, linear = self.parameters[:count], self.parameters[count:]
         grads = self.grad.split([self.convolutions, len(self.grad) - self.convolutions])
@@ -87,11 +91,17 @@ class Optimizer:
         parallel.add_up(self.grad)
         start = self.start
         if start:
-            grad, mean, weights = self.grad[:start], self.mean[:start], self.master[:start]
+            grad, mean = self.grad[:start], self.mean[:start]
             mean.lerp_(grad, 1 - self.beta1)
-            ahead = grad.lerp(mean, self.beta1).view(self.stack)  # Nesterov's
-            turns = orthogonalizers(ahead).mul_(self.pace * rate)
-            weights.view(self.stack).baddbmm_(turns, ahead, alpha=-math.sqrt(max(ahead.shape[1:])))
+            ahead = grad.lerp(mean, self.beta1)  # Nesterov's
+            sizes = [math.prod(shape) for shape, _ in self.stacks]
+            parts = zip(self.master[:start].split(sizes), ahead.split(sizes), strict=True)
+            for (shape, paces), part in zip(self.stacks, parts, strict=True):
+                weights, moves = (matrices.view(shape) for matrices in part)
+                if shape[1] > shape[2]:
+                    weights, moves = weights.mT, moves.mT
+                turns = orthogonalizers(moves).mul_(paces * rate)
+                weights.baddbmm_(turns, moves, alpha=-math.sqrt(max(shape[1:])))
         adam(
             [self.master[start:]],
             [self.grad[start:]],
@@ -168,6 +178,18 @@ def orthogonalizers(matrices: Tensor) -> Tensor:
         total = p if total is None else total.bmm(p)
     assert total is not None
     return total.div_(norm)
+
+
+def _shape(weight: Tensor) -> tuple[int, int]:
+    """Of the matrix that a kernel is."""
+    return len(weight), weight[0].numel()
+
+
+def _pace(layer: nn.Module) -> float:
+    """Factor on Muon's steps of a layer, beside the root of its matrix's larger side."""
+    # 0.2 gives entries the size of Adam's steps (Liu et al. 2025). Convolutions learn faster at
+    # more; at a decoder's pace an encoder loses units and ends higher.
+    return {nn.Conv2d: 0.3, nn.ConvTranspose2d: 0.6}.get(type(layer), 0.2)
 
 
 def _flat(parameter: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class Recipe(Settings, frozen=True, kw_only=True):
     warmup: Fraction = 0.2
     """Fraction of the training in which a triangular schedule goes up."""
     optimizer: Literal["adam", "muon"] = "adam"
-    """Adam for all parameters, or Muon for the largest kernels; see optimizer.Optimizer."""
+    """Adam for all parameters, or Muon for those that hold most; see optimizer.Optimizer."""
     beta2: Annotated[float, Meta(ge=0.5, le=0.999999)] = 0.999
     """Decay of Adam's average of squared gradients."""
     initialization: Initialization
