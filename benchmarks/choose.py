@@ -87,16 +87,16 @@ MAPS: tuple[dict[str, float], ...] = (
 )
 """Changes of one of t-SNE's settings."""
 BURDA: tuple[dict[str, Any], ...] = (
-    {"learning_rate": 0.001, "beta2": 0.999},
-    {"learning_rate": 0.002, "beta2": 0.999},
-    {"learning_rate": 0.004, "beta2": 0.999},
-    {"learning_rate": 0.008, "beta2": 0.999},
-    {"learning_rate": 0.016, "beta2": 0.999},
-    {"learning_rate": 0.008, "beta2": 0.99},
-    {"learning_rate": 0.008, "beta2": 0.999, "last_batch_size": 100},
-    {"learning_rate": 0.004, "beta2": 0.999, "batch_size": 250},
+    {"optimizer": "muon", "learning_rate": 0.003},
+    {"optimizer": "muon", "learning_rate": 0.006},
+    {"optimizer": "muon", "learning_rate": 0.01},
+    {"optimizer": "muon", "learning_rate": 0.015},
+    {"optimizer": "muon", "learning_rate": 0.006, "batch_size": 250, "last_batch_size": 500},
+    {"optimizer": "muon", "learning_rate": 0.006, "batch_size": 1000},
+    {"optimizer": "adam", "learning_rate": 0.004, "batch_size": 100, "last_batch_size": 400},
+    {"optimizer": "adam", "learning_rate": 0.008, "batch_size": 100, "last_batch_size": 400},
 )
-BURDA_EPOCHS = 8
+BURDA_EPOCHS = 40
 """Epochs in which these are compared."""
 
 
