@@ -122,28 +122,12 @@ def test_a_log_gets_nothing_within_an_epoch(
     assert log.getvalue() == ""
 
 
-ALL = "loss 7.000, 1,000,000 images/s, 0 s left"
-
-
-@pytest.mark.parametrize(
-    ("columns", "texts"),
-    [
-        (0, ALL),
-        (132, ALL),
-        (67, ALL),
-        (66, "loss 7.000, 0 s left"),
-        (60, "loss 7.000, 0 s left"),
-        (35, "0 s left"),
-    ],
-)
-def test_a_bar_fits_the_terminal_and_is_there_if_that_does_not_tell_its_width(
-    columns: int, texts: str
-) -> None:
-    """A terminal of 0 columns is one that says nothing, as some of containers and editors."""
+def last_frame(columns: int, images: int) -> str:
+    """The end of an epoch of so many images in 10 ms on a terminal of so many columns."""
     script = (
-        "import time; clock = iter([0.0, 0.001]); time.perf_counter = lambda: next(clock);"
+        "import time; clock = iter([0.0, 0.01]); time.perf_counter = lambda: next(clock);"
         "from mnist_vae.train.loop import Epoch; from mnist_vae.train.progress import Progress;"
-        "list(Progress('vae16', 1, 1000).follow([Epoch(1, {'loss': 7.0})]))"
+        f"list(Progress('vae16', 1, {images}).follow([Epoch(1, {{'loss': 7.0}})]))"
     )
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("4H", 24, columns, 0, 0))
@@ -152,8 +136,32 @@ def test_a_bar_fits_the_terminal_and_is_there_if_that_does_not_tell_its_width(
     os.close(its)
     shown = os.read(ours, 100_000).decode()
     os.close(ours)
-    last = [frame for frame in re.split("[\r\n]+", shown) if frame.strip()][-1]
+    return [frame for frame in re.split("[\r\n]+", shown) if frame.strip()][-1]
+
+
+@pytest.mark.parametrize("columns", [0, 60, 132])
+def test_a_bar_fits_the_terminal_and_is_there_if_that_does_not_tell_its_width(columns: int) -> None:
+    """A terminal of 0 columns is one that says nothing, as some of containers and editors."""
+    last = last_frame(columns, images=1000)
     assert len(last) == (columns or 80) - 1
+    assert re.search(r"vae16, epoch 1/1: 100%.*loss 7.000, [\d,]+ images/s, 0 s", last)
+
+
+@pytest.mark.parametrize(
+    ("columns", "texts"),
+    [
+        (67, "loss 7.000, 1,000,000 images/s, 0 s left"),
+        (66, "loss 7.000, 1,000,000 images/s, 0 s"),
+        (62, "loss 7.000, 1,000,000 images/s, 0 s"),
+        (61, "loss 7.000, 0 s left"),
+        (47, "loss 7.000, 0 s left"),
+        (46, "0 s left"),
+        (35, "0 s left"),
+    ],
+)
+def test_in_a_narrow_terminal_the_time_left_stays_longest(columns: int, texts: str) -> None:
+    last = last_frame(columns, images=10_000)
+    assert len(last) == columns - 1
     assert re.fullmatch(rf"vae16, epoch 1/1: 100%\|█+\| {texts}", last)
 
 

@@ -18,9 +18,9 @@ SHAPE = "{desc}: {percentage:3.0f}%|{bar}| {unit}"
 class Progress:
     """Shows epochs, loss, images a second and the time left of a training of ``total`` epochs.
 
-    A bar on a terminal, which moves at each percent of an epoch; a narrow one has no speed, then no
-    loss. Elsewhere (CI, a log file) a line an epoch. The first ``done`` epochs were trained by an
-    earlier run and pass in silence.
+    A bar on a terminal, which moves at each percent of an epoch; where that is narrow, the speed
+    goes first, then the loss. Elsewhere (CI, a log file) a line an epoch. The first ``done`` epochs
+    were trained by an earlier run and pass in silence.
     """
 
     def __init__(self, name: str, total: int, images: int, done: int = 0) -> None:
@@ -57,7 +57,7 @@ class Progress:
                     else:
                         speed, left = self._speed_and_left(epoch.number, 100, now)
                         where = f"{self._name}: epoch {epoch.number}/{self._total}"
-                        print(f"{where}, {self._loss}{speed}, {left}", flush=True)
+                        print(f"{where}, {self._loss}{speed}, {left} left", flush=True)
                     self._last = now
                 yield epoch
 
@@ -65,9 +65,10 @@ class Progress:
         speed, left = self._speed_and_left(epoch, percent, now)
         self._bar.n = 100 * (epoch - 1) + percent
         name = f"{self._name}, epoch {epoch}/{self._total}"
-        texts = (f"{self._loss}{speed}, {left}", f"{self._loss}{left}", left)
+        long, short = f"{left} left", f"{self._loss}{speed}, {left}"
+        texts = (f"{short} left", short, f"{self._loss}{long}", long)
         room = self._columns - len(f"{name}: 100%|#| ")
-        self._bar.unit = next((text for text in texts if len(text) <= room), left)
+        self._bar.unit = next((text for text in texts if len(text) <= room), long)
         self._bar.set_description_str(name)  # and draws it all
 
     def _speed_and_left(self, epoch: int, percent: int, now: float) -> tuple[str, str]:
@@ -75,7 +76,7 @@ class Progress:
         speed = part * self._images / (now - self._last)
         trained = epoch - 1 + part - self._done
         left = (now - self._start) / trained * (self._total - self._done - trained)
-        return f"{speed:,.0f} images/s", f"{left:.0f} s left"
+        return f"{speed:,.0f} images/s", f"{left:.0f} s"
 
 
 def _width() -> int:
